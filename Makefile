@@ -1,0 +1,37 @@
+# The two that matter: `make demo` and `make test`. Both set up what they need.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test fast e2e bench docker clean
+
+demo: .venv/ready docker
+	$(BIN)/fleet lab demo
+
+test: fast e2e
+
+# No Docker needed: format, lint, types, import rules, unit, edge and contract tests.
+fast: .venv/ready
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/pytest -q -n 2 -m "not e2e"
+
+# Real SSH, systemd, Docker and compose, on the lab.
+e2e: .venv/ready docker
+	$(BIN)/pytest -q -m e2e --timeout 900 --durations 10
+
+bench: .venv/ready docker
+	$(BIN)/python -m tests.bench
+
+docker:
+	tools/ensure-docker
+
+.venv/ready: pyproject.toml uv.lock
+	$(PYTHON) -m venv .venv || tools/ensure-venv $(PYTHON)
+	$(BIN)/python -m pip install --quiet "uv>=0.9"
+	$(BIN)/uv sync --quiet --frozen --all-extras
+	touch $@
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,1 @@
+"""Runs a fleet of Gitea Actions runners on rented machines."""

@@ -1,0 +1,1 @@
+"""Words, colours, flags, exit codes."""

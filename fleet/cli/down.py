@@ -1,0 +1,102 @@
+"""``fleet down``: machines leave, and no job is lost."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from fleet.cli import show
+from fleet.cli.ask import confirm
+from fleet.cli.exits import OK, code_of, with_verdict
+from fleet.cli.options import InventoryOption, JsonOption, QuietOption, YesOption
+from fleet.cli.story import looking, telling
+from fleet.cli.wiring import open_world
+from fleet.core.errors import Refused
+from fleet.core.machine import join
+from fleet.core.names import is_ours
+from fleet.core.observation import Observation
+from fleet.core.plan import Plan, plan_down
+from fleet.core.report import Event, Outcome, Report, Verdict
+from fleet.engine.apply import Listener, apply
+from fleet.engine.observe import observe
+from fleet.engine.world import World
+
+BETWEEN_PASSES = 5
+"""Seconds between two looks while jobs end. Nothing is held meanwhile: no lock, no worker."""
+
+
+@with_verdict
+def down(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[POOL|MACHINE]...", help="Only these pools and machines.")
+    ] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="Wait for running jobs, or return and say what still costs.")
+    ] = True,
+    yes: YesOption = False,
+    quiet: QuietOption = False,
+    json: JsonOption = False,
+    inventory: InventoryOption = None,
+) -> int:
+    """Take machines out of service and delete them, once their jobs have ended. No job is lost."""
+    with open_world(inventory) as world:
+        wanted = tuple(names or ())
+        with looking(f"looking at fleet {world.inventory.name}", quiet=json or quiet) as seen:
+            observation = observe(world, seen=seen)
+        plan = plan_down(world.inventory, observation, world.catalog, names=wanted)
+        _must_be_known(world, plan, wanted)
+        if plan.todo:
+            confirm(_question(world.inventory.name, plan), yes=yes)
+        with telling(quiet=quiet or json) as listen:
+            report = _until_gone(world, observation, plan, listen, wait=wait)
+            if not wanted:
+                _remove_shared(world)
+        console = Console(highlight=False)
+        if json:
+            console.print_json(data=show.report_json(world.inventory.name, report))
+        elif report.outcomes:
+            console.print(show.report_table(report))
+        else:
+            console.print(f"fleet {world.inventory.name} has no machines")
+        return code_of(report) if report.outcomes else OK
+
+
+def _must_be_known(world: World, plan: Plan, names: Sequence[str]) -> None:
+    """A name that is neither a pool nor a machine that exists is most likely a slip."""
+    met = {change.machine for change in plan.changes} | {pool.name for pool in world.inventory.pools}
+    met |= {change.pool for change in plan.changes}
+    unknown = [name for name in names if name not in met]
+    if unknown:
+        raise Refused(f"there is no pool or machine {', '.join(unknown)}", hint="fleet status lists them")
+
+
+def _question(fleet: str, plan: Plan) -> str:
+    count = len(plan.todo)
+    machines = "1 machine" if count == 1 else f"{count} machines"
+    return f"Remove {machines} of fleet {fleet}, which then costs {show.euros(plan.after)}?"
+
+
+def _until_gone(world: World, observation: Observation, plan: Plan, listen: Listener, *, wait: bool) -> Report:
+    """Pass after pass until nothing is deferred; each begins with a new look."""
+    outcomes: dict[str, Outcome] = {}
+    while True:
+        machines = join(world.inventory, observation)
+        report = apply(world, plan.changes, machines, listen)
+        outcomes |= {one.machine: one for one in report.outcomes}
+        later = [one.machine for one in report.outcomes if one.verdict is Verdict.DEFERRED]
+        if not later or not wait:
+            return Report(tuple(outcomes.values()))
+        for one in report.outcomes:
+            if one.verdict is Verdict.DEFERRED:
+                listen(Event(one.machine, "waiting", one.text, one.seconds))
+        world.clock.sleep(BETWEEN_PASSES)
+        observation = observe(world)
+        plan = plan_down(world.inventory, observation, world.catalog, names=later)
+
+
+def _remove_shared(world: World) -> None:
+    """With the last machine of the fleet go its SSH key and its firewall at Hetzner."""
+    inventory = world.inventory
+    if not any(is_ours(s.name, s.tags, inventory.name, inventory.gitea) for s in world.cloud.servers(fresh=True)):
+        world.cloud.remove_shared(world.fleet_tags)

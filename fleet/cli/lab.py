@@ -1,0 +1,138 @@
+"""``fleet lab``: a Hetzner and a Gitea on this machine, to try it all without paying."""
+
+import os
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from fleet.cli.exits import FAILED, OK, with_verdict
+from fleet.core.errors import Refused
+
+if TYPE_CHECKING:
+    from fleet.lab.place import Lab
+
+app = typer.Typer(
+    help="A Hetzner and a Gitea on this machine, to try it all without paying. Needs Linux with Docker.",
+    no_args_is_help=True,
+)
+
+NameOption = Annotated[str, typer.Option("--name", help="Which lab: several can be up side by side.")]
+
+
+def say(sentence: str) -> None:
+    """A line of the story."""
+    Console(stderr=True, highlight=False).print(f"lab: {sentence}", markup=False, soft_wrap=True)
+
+
+@app.command()
+@with_verdict
+def up(
+    gitea: Annotated[
+        str | None, typer.Option(help="Use this Gitea, with the token in FLEET_GITEA_TOKEN, not a stand-in.")
+    ] = None,
+    runner: Annotated[str, typer.Option(help="A runner image of the local Docker, not the stand-in.")] = "",
+    patch: Annotated[
+        bool, typer.Option("--patch/--no-patch", help="Whether the stand-in Gitea can disable runners by PATCH.")
+    ] = True,
+    name: NameOption = "lab",
+) -> int:
+    """Bring a lab up, and write an inventory for it."""
+    from fleet.lab import life
+
+    wish = life.Wish(name, gitea=_real_gitea(gitea), runner=runner, can_disable=patch)
+    lab = life.up(wish, say)
+    _show(lab)
+    Console(stderr=True, highlight=False).print(f'next: eval "$(fleet lab env{_named(name)})"; fleet plan; fleet up')
+    return OK
+
+
+def _real_gitea(url: str | None) -> tuple[str, str] | None:
+    if url is None:
+        return None
+    token = os.environ.get("FLEET_GITEA_TOKEN", "")
+    if not token:
+        raise Refused("--gitea needs that Gitea's token", hint="export FLEET_GITEA_TOKEN=...")
+    return url, token
+
+
+def _named(name: str) -> str:
+    return "" if name == "lab" else f" --name {name}"
+
+
+@app.command()
+@with_verdict
+def env(name: NameOption = "lab") -> int:
+    """Print shell exports that lead any client to the lab: eval "$(fleet lab env)"."""
+    for key, value in must_be_up(name).env().items():
+        typer.echo(f"export {key}={shlex.quote(value)}")
+    return OK
+
+
+@app.command()
+@with_verdict
+def status(name: NameOption = "lab") -> int:
+    """Say whether the lab is up, where it is, and what is real in it."""
+    _show(must_be_up(name))
+    return OK
+
+
+@app.command()
+@with_verdict
+def job(
+    workflow: Annotated[Path | None, typer.Argument(help="A workflow file. Default: the demo's.", exists=True)] = None,
+    name: NameOption = "lab",
+) -> int:
+    """Push a workflow through the lab's Gitea and watch its jobs to their end."""
+    from fleet.lab import jobs, life
+
+    lab = must_be_up(name)
+    text = workflow.read_text("utf-8") if workflow else jobs.demo_workflow(life.JOB_IMAGE)
+    client = jobs.GiteaClient(lab.gitea, lab.gitea_token)
+    pushed = jobs.push(client, text)
+    say(f"pushed {pushed.path} to {pushed.repo}")
+    good = jobs.watch(client, pushed, say)
+    for title, log in jobs.logs(client, pushed):
+        typer.echo(f"--- {title}\n{log.rstrip()}")
+    return OK if good else FAILED
+
+
+@app.command()
+@with_verdict
+def down(name: NameOption = "lab") -> int:
+    """Take the lab down: its servers, volumes, networks and files are gone."""
+    from fleet.lab import life
+
+    life.down(name, say)
+    return OK
+
+
+@app.command()
+@with_verdict
+def demo(name: NameOption = "demo") -> int:
+    """Run the whole life of a fleet on a lab of its own, and show each command a person would type."""
+    from fleet.cli.lab_demo import run_demo
+
+    return run_demo(name)
+
+
+def must_be_up(name: str) -> "Lab":
+    """The lab of this name. Raises Refused with what to type when it is not up."""
+    from fleet.lab import life, place
+
+    lab = place.find(name)
+    if lab is None or not life.is_alive(lab):
+        raise Refused(f"lab {name} is not up", hint=f"fleet lab up{_named(name)}")
+    return lab
+
+
+def _show(lab: "Lab") -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"lab {lab.name} is up")
+    console.print(f"  Hetzner    {lab.hetzner} (the lab's own API; servers are containers)")
+    console.print(f"  Gitea      {lab.gitea} ({lab.gitea_kind})")
+    console.print(f"  runner     {lab.runner} ({lab.runner_kind})")
+    console.print(f"  mirror     {lab.mirror}")
+    console.print(f"  inventory  {lab.inventory}")

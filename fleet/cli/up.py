@@ -1,0 +1,60 @@
+"""``fleet up``: create what is missing, repair what is broken, remove nothing."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from fleet.cli import show
+from fleet.cli.ask import confirm
+from fleet.cli.exits import code_of, with_verdict
+from fleet.cli.options import InventoryOption, JsonOption, QuietOption, YesOption
+from fleet.cli.plan import must_know
+from fleet.cli.story import looking, telling
+from fleet.cli.wiring import open_world
+from fleet.core.errors import Refused
+from fleet.core.machine import join
+from fleet.core.money import Price
+from fleet.core.plan import Plan, Verb, plan_up
+from fleet.engine.apply import apply
+from fleet.engine.observe import observe
+
+
+@with_verdict
+def up(
+    pool: Annotated[str | None, typer.Argument(help="Only this pool.")] = None,
+    add: Annotated[
+        int, typer.Option("--add", min=0, help="So many machines more than there are, at most the pool's max.")
+    ] = 0,
+    yes: YesOption = False,
+    quiet: QuietOption = False,
+    json: JsonOption = False,
+    inventory: InventoryOption = None,
+) -> int:
+    """Create the machines that are missing, repair what is broken. Removes nothing; typed again, goes on."""
+    with open_world(inventory) as world:
+        must_know(world.inventory, pool)
+        if add and pool is None and len(world.inventory.pools) > 1:
+            raise Refused("--add needs to know which pool", hint=f"fleet up POOL --add {add}")
+        with looking(f"looking at fleet {world.inventory.name}", quiet=json or quiet) as seen:
+            observation = observe(world, seen=seen)
+        plan = plan_up(world.inventory, observation, world.catalog, dict(world.wanted), only=pool, add=add)
+        if any(change.verb is Verb.CREATE for change in plan.changes):
+            confirm(_question(world.inventory.name, plan), yes=yes)
+        with telling(quiet=quiet or json) as listen:
+            report = apply(world, plan.changes, join(world.inventory, observation), listen)
+        console = Console(highlight=False)
+        if json:
+            console.print_json(data=show.report_json(world.inventory.name, report))
+        else:
+            console.print(show.report_table(report))
+            for warning in (*world.inventory.warnings, *world.cloud.warnings()):
+                Console(stderr=True, highlight=False).print(f"note: {warning}", soft_wrap=True)
+        return code_of(report)
+
+
+def _question(fleet: str, plan: Plan) -> str:
+    new = [change for change in plan.changes if change.verb is Verb.CREATE]
+    machines = "1 machine" if len(new) == 1 else f"{len(new)} machines"
+    more = Price(plan.after.hour - plan.before.hour, plan.after.month - plan.before.month)
+    return f"Create {machines} of fleet {fleet} for {show.euros(more)} more?"

@@ -1,0 +1,92 @@
+"""Joins the engine's ports with the edges. Edges are imported when a command first needs them."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+
+from fleet.core.inventory import Inventory
+from fleet.core.preflight import check_catalog
+from fleet.core.setup import host_wanted
+from fleet.engine.ports import Clock
+from fleet.engine.world import Sessions, Shared, World
+
+
+class RealClock:
+    """The computer's own clock."""
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        return time.time()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait that long."""
+        time.sleep(seconds)
+
+
+def load_inventory(option: str | None) -> Inventory:
+    """The inventory from the first place that has one. Raises InventoryError with all its problems."""
+    from fleet.edges import inventory_toml
+
+    return inventory_toml.load(inventory_toml.find(option, os.environ, Path.cwd()))
+
+
+@contextmanager
+def open_world(option: str | None) -> Iterator[World]:
+    """Everything one run needs, closed at its end. Raises Refused: inventory, credentials, unreachable."""
+    inventory = load_inventory(option)
+    world = _world(inventory, RealClock())
+    try:
+        yield world
+    finally:
+        world.sessions.close()
+        world.gitea.close()
+        world.cloud.close()
+
+
+def _world(inventory: Inventory, clock: Clock) -> World:
+    from fleet.edges import secrets
+    from fleet.edges.gitea import GiteaHttp
+    from fleet.edges.hetzner import HetznerCloud
+    from fleet.edges.ssh import SshHosts
+    from fleet.edges.ssh_keys import OperatorKey
+
+    base = Path(inventory.source).parent
+    gitea_token = secrets.resolve(inventory.gitea.token, what="gitea.token", env=os.environ, base=base)
+    cloud_token = secrets.resolve(inventory.hetzner.token, what="hetzner.token", env=os.environ, base=base)
+    locked = inventory.ssh.passphrase
+    passphrase = secrets.resolve(locked, what="ssh.passphrase", env=os.environ, base=base) if locked else None
+    cloud = HetznerCloud(inventory.hetzner.endpoint, cloud_token, fleet_tag=inventory.name)
+    catalog = cloud.catalog()
+    check_catalog(inventory, catalog)
+    gitea = GiteaHttp(inventory.gitea, gitea_token)
+    gitea.version()
+    hosts = SshHosts(OperatorKey.from_settings(inventory.ssh, inventory.name, _config_folder(), passphrase))
+    stack = shipped("stack")
+    return World(
+        inventory=inventory,
+        cloud=cloud,
+        gitea=gitea,
+        hosts=hosts,
+        clock=clock,
+        stack=stack,
+        user_data=shipped("cloud-init")["server.yaml"],
+        wanted={pool.name: host_wanted(inventory, pool, stack) for pool in inventory.pools},
+        catalog=catalog,
+        sessions=Sessions(hosts),
+        shared=Shared(),
+    )
+
+
+def _config_folder() -> Path:
+    """The user's own folder for this program (XDG_CONFIG_HOME, by default ~/.config)."""
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "fleet"
+
+
+def shipped(folder: str) -> dict[str, str]:
+    """The text files of a shipped folder by name: inside the package when installed, beside it in a checkout."""
+    inside = resources.files("fleet").joinpath(folder)
+    found = inside if inside.is_dir() else Path(str(resources.files("fleet"))).parent / folder
+    return {entry.name: entry.read_text("utf-8") for entry in found.iterdir() if entry.is_file()}

@@ -1,0 +1,1 @@
+"""What should be, what is, what to do. Standard library only; no I/O, no clock, no threads."""

@@ -1,0 +1,125 @@
+"""What a host says about itself: the answer of ``stack/probe.sh``, read into values."""
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """The ``.runner`` file, without its token. ``id`` is Gitea's REST id of the runner."""
+
+    id: int
+    uuid: str
+    name: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerContainer:
+    """The runner's container. ``config`` is the hash of what it was started with."""
+
+    running: bool
+    exit_code: int
+    restarts: int
+    config: str
+    image: str
+
+
+@dataclass(frozen=True, slots=True)
+class HostFacts:
+    """One read-only look at a host. Sizes are in bytes, ``files`` are SHA-256 sums by path."""
+
+    boot: str = ""
+    os_id: str = ""
+    os_version: str = ""
+    codename: str = ""
+    arch: str = ""
+    docker: str = ""
+    compose: str = ""
+    docker_active: bool = False
+    bridge: str = ""
+    setup_running: bool = False
+    packages: frozenset[str] = frozenset()
+    held: frozenset[str] = frozenset()
+    images: frozenset[str] = frozenset()
+    files: Mapping[str, str] = field(default_factory=dict)
+    registration: Registration | None = None
+    container: RunnerContainer | None = None
+    tasks: tuple[str, ...] = ()
+    disk_free: int = 0
+    disk_size: int = 0
+    clock: int = 0
+    open_files: int = 0
+    reboot_needed: bool = False
+
+    @property
+    def booted(self) -> bool:
+        """cloud-init is done: with success (0) or with recoverable errors (2); "-" where there is none."""
+        return self.boot in {"0", "2", "-"}
+
+
+def read_facts(probe: str) -> HostFacts:
+    """The facts in the probe's answer: lines of ``key<TAB>value``; keys that come again are lists.
+
+    Unknown keys are passed over, so that an older fleet can read a newer probe.
+    """
+    lines = [line.split("\t", 1) for line in probe.splitlines() if "\t" in line]
+    one = dict(lines)
+    many = _grouped(lines)
+    return HostFacts(
+        boot=one.get("boot", ""),
+        os_id=one.get("os", ""),
+        os_version=one.get("os_version", ""),
+        codename=one.get("codename", ""),
+        arch=one.get("arch", ""),
+        docker=one.get("docker", ""),
+        compose=one.get("compose", ""),
+        docker_active=one.get("docker_active") == "active",
+        bridge=one.get("bridge", ""),
+        setup_running=one.get("setup_running") == "active",
+        packages=frozenset(many.get("package", ())),
+        held=frozenset(many.get("held", ())),
+        images=frozenset(many.get("image", ())),
+        files=dict(_pair(text) for text in many.get("file", ())),
+        registration=_registration(one.get("registration", "")),
+        container=_container(one.get("container", "")),
+        tasks=tuple(many.get("task", ())),
+        disk_free=int(one.get("disk_free") or 0) * 1024,
+        disk_size=int(one.get("disk_size") or 0) * 1024,
+        clock=int(one.get("clock") or 0),
+        open_files=int(one.get("open_files") or 0),
+        reboot_needed=one.get("reboot_needed") == "yes",
+    )
+
+
+def _grouped(lines: list[list[str]]) -> dict[str, list[str]]:
+    groups: dict[str, list[str]] = {}
+    for key, value in lines:
+        groups.setdefault(key, []).append(value)
+    return groups
+
+
+def _pair(text: str) -> tuple[str, str]:
+    digest, path = text.split(" ", 1)
+    return path.strip(), digest
+
+
+def _registration(encoded: str) -> Registration | None:
+    """The .runner file comes in base64, its token already taken out on the host."""
+    if not encoded:
+        return None
+    try:
+        data: dict[str, Any] = json.loads(base64.b64decode(encoded))
+        return Registration(int(data["id"]), str(data["uuid"]), str(data["name"]), str(data["address"]))
+    except (ValueError, KeyError):
+        return None
+
+
+def _container(text: str) -> RunnerContainer | None:
+    if not text:
+        return None
+    status, exit_code, restarts, config, image = text.split("|", 4)
+    return RunnerContainer(status == "running", int(exit_code), int(restarts), config, image)

@@ -1,0 +1,135 @@
+"""What is wanted: the inventory as plain values. ``edges/inventory_toml.py`` makes them from the file."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from fleet.core.secret import FromEnv, SecretSource
+
+
+class ScopeKind(StrEnum):
+    """At which level of Gitea the runners are registered."""
+
+    INSTANCE = "instance"
+    ORG = "org"
+    USER = "user"
+    REPO = "repo"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """``instance``, ``org:NAME``, ``user`` (the token's own) or ``repo:OWNER/NAME``."""
+
+    kind: ScopeKind
+    name: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.name}" if self.name else str(self.kind)
+
+
+@dataclass(frozen=True, slots=True)
+class GiteaSettings:
+    """Which Gitea, and as whom. ``runner_url`` is what runners and jobs use (they clone from it)."""
+
+    url: str
+    runner_url: str
+    scope: Scope = Scope(ScopeKind.INSTANCE)
+    token: SecretSource = field(default=FromEnv("FLEET_GITEA_TOKEN"))
+
+
+@dataclass(frozen=True, slots=True)
+class HetznerSettings:
+    """Which Hetzner project. ``endpoint`` is for the lab."""
+
+    endpoint: str = "https://api.hetzner.cloud/v1"
+    token: SecretSource = field(default=FromEnv("HCLOUD_TOKEN"))
+
+
+@dataclass(frozen=True, slots=True)
+class SshSettings:
+    """How we log in, and who else may.
+
+    ``key``: path of a private key; empty = one of the fleet's own, made on first use.
+    ``authorized_keys``: public keys of colleagues, kept on every host.
+    ``allow_from``: networks (CIDR) that may reach port 22.
+    """
+
+    key: str = ""
+    agent: bool = False
+    passphrase: SecretSource | None = None
+    authorized_keys: tuple[str, ...] = ()
+    allow_from: tuple[str, ...] = ("0.0.0.0/0", "::/0")
+
+
+class DockerSource(StrEnum):
+    """Where Docker comes from."""
+
+    DISTRIBUTION = "distribution"
+    DOCKER = "docker"
+    PRESENT = "present"
+
+
+@dataclass(frozen=True, slots=True)
+class DockerSettings:
+    """The engine of a pool's hosts.
+
+    ``version``: engine version to pin when the source is Docker's archive.
+    ``bip``: address and network of docker0; its address is the cache host of jobs.
+    ``address_pool``: the network that job networks are cut from, a /24 each.
+    """
+
+    source: DockerSource = DockerSource.DISTRIBUTION
+    version: str = ""
+    bip: str = "172.17.0.1/16"
+    address_pool: str = "10.201.0.0/16"
+    registry_mirror: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerSettings:
+    """The runner of a pool's machines.
+
+    ``image``: full image name with tag; made from the version when only that is given.
+    ``labels``: in Gitea's full form, ``name:docker://image`` or ``name:host``.
+    ``job_timeout``: seconds a job may take. ``extra``: merged into the runner's own config.
+    """
+
+    image: str
+    labels: tuple[str, ...]
+    capacity: int = 1
+    log_level: str = "info"
+    cache_port: int = 8088
+    job_timeout: int = 3 * 3600
+    extra: tuple[tuple[str, object], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Machines made alike. ``types`` and ``locations`` are in order of preference."""
+
+    name: str
+    runner: RunnerSettings
+    docker: DockerSettings = DockerSettings()
+    min: int = 1
+    max: int = 1
+    types: tuple[str, ...] = ()
+    locations: tuple[str, ...] = ()
+    image: str = "debian-13"
+    packages: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """Everything a person wants. ``warnings`` are what works, but not for long."""
+
+    name: str
+    gitea: GiteaSettings
+    pools: tuple[Pool, ...]
+    hetzner: HetznerSettings = HetznerSettings()
+    ssh: SshSettings = SshSettings()
+    source: str = field(default="inventory.toml", compare=False)
+    warnings: tuple[str, ...] = field(default=(), compare=False)
+
+    def pool(self, name: str) -> Pool | None:
+        """The pool of that name, or None."""
+        return next((pool for pool in self.pools if pool.name == name), None)

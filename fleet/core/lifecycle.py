@@ -1,0 +1,96 @@
+"""The whole life of a machine as one table: in this phase, to be in service (or gone), do these steps.
+
+Each step looks first at what is there, can run twice, and can be killed anywhere: the next run finds the phase
+it left and goes on from there. What a step does is in ``engine/steps/``.
+"""
+
+from enum import StrEnum
+
+from fleet.core.machine import Phase
+
+
+class Step(StrEnum):
+    """One step of a machine's life. The text is what a person who waits is shown."""
+
+    CREATE = "create server"
+    RESET = "hard reset"
+    REBUILD = "rebuild"
+    BOOT = "wait for boot"
+    SET_UP = "set up"
+    REGISTER = "register"
+    START = "start runner"
+    ONLINE = "wait for online"
+    UNCORDON = "uncordon"
+    BACK_AGAIN = "take the mark off"
+
+    ASK_REPAIR = "mark for repair"
+    ASK_LEAVE = "mark as draining"
+    CORDON = "cordon"
+    EMPTY = "look for jobs"
+    STOP = "stop runner"
+    STILL_EMPTY = "look again"
+    DEREGISTER = "deregister"
+    DELETE = "delete server"
+
+
+ENTER = (Step.BOOT, Step.SET_UP, Step.REGISTER, Step.START, Step.ONLINE)
+"""Into service, from the first boot on."""
+
+LEAVE = (
+    Step.ASK_LEAVE,
+    Step.CORDON,
+    Step.EMPTY,
+    Step.STOP,
+    Step.STILL_EMPTY,
+    Step.DEREGISTER,
+    Step.DELETE,
+)
+"""Out of it without losing a job (design: section 6). Stops at the first that is not done."""
+
+EMPTIED = (Step.ASK_REPAIR, Step.CORDON, Step.EMPTY, Step.STOP, Step.STILL_EMPTY)
+"""A step that restarts something on a host comes only after these."""
+
+BACK = (Step.SET_UP, Step.REGISTER, Step.UNCORDON, Step.START, Step.ONLINE, Step.BACK_AGAIN)
+"""Back into service after a repair. Uncordoned before it starts: a runner that has once been told "nothing for
+you" does not hear of jobs that already waited. The tag goes last."""
+
+INTO_SERVICE: dict[Phase, tuple[Step, ...]] = {
+    Phase.ABSENT: (Step.CREATE, *ENTER),
+    Phase.BOOTING: ENTER,
+    Phase.BARE: ENTER,
+    Phase.UNREGISTERED: BACK,
+    Phase.OFFLINE: BACK,
+    Phase.LOST: (Step.RESET, *ENTER),
+    Phase.IDLE: (),
+    Phase.BUSY: (),
+    Phase.PAUSED: (),
+    Phase.HELD: (),
+    Phase.DRAINING: (),
+    Phase.DRAINED: (),
+    Phase.ORPHAN: (),
+    Phase.GHOST: (Step.CREATE, *ENTER),
+}
+"""What brings a machine into service. Empty: nothing to do, or not ours to do."""
+
+OUT_OF_SERVICE: dict[Phase, tuple[Step, ...]] = {
+    Phase.ABSENT: (),
+    Phase.GHOST: (Step.EMPTY, Step.DEREGISTER),
+    Phase.HELD: (),
+    **dict.fromkeys(
+        (
+            Phase.BOOTING,
+            Phase.BARE,
+            Phase.UNREGISTERED,
+            Phase.OFFLINE,
+            Phase.IDLE,
+            Phase.BUSY,
+            Phase.PAUSED,
+            Phase.DRAINING,
+            Phase.DRAINED,
+            Phase.LOST,
+            Phase.ORPHAN,
+        ),
+        LEAVE,
+    ),
+}
+"""What makes a machine gone. A step that has nothing to act on (no runner yet, no container) says so and passes."""

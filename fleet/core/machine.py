@@ -1,0 +1,197 @@
+"""A machine: the row that joins server, host and runner, and the one phase it is in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from fleet.core.errors import HostError, HostSilent
+from fleet.core.facts import HostFacts
+from fleet.core.inventory import Inventory, Pool
+from fleet.core.names import Tag, fleet_label, is_ours, read_machine_name
+from fleet.core.observation import HostSeen, Job, JobState, Observation, Runner, Server
+
+BOOT_GRACE = timedelta(minutes=15)
+"""How long after its creation, reset or rebuild a server may be silent before it is suspect."""
+
+
+class Phase(StrEnum):
+    """Where a machine is in its life."""
+
+    ABSENT = "absent"
+    BOOTING = "booting"
+    BARE = "bare"
+    UNREGISTERED = "unregistered"
+    OFFLINE = "offline"
+    IDLE = "idle"
+    BUSY = "busy"
+    DRAINING = "draining"
+    DRAINED = "drained"
+    PAUSED = "paused"
+    HELD = "held"
+    LOST = "lost"
+    GHOST = "ghost"
+    ORPHAN = "orphan"
+
+
+class Asker(StrEnum):
+    """Who asked a machine to leave service; only what is ours is taken back."""
+
+    SCALE = "scale"
+    PERSON = "person"
+    REPAIR = "repair"
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """``host`` is None when it was not asked. ``runners`` are all records of ours with this name."""
+
+    name: str
+    pool: Pool | None
+    phase: Phase
+    server: Server | None = None
+    runner: Runner | None = None
+    host: HostSeen | None = None
+    jobs: tuple[Job, ...] = ()
+    runners: tuple[Runner, ...] = ()
+
+    @property
+    def facts(self) -> HostFacts | None:
+        """What the host said, if it spoke."""
+        return self.host if isinstance(self.host, HostFacts) else None
+
+    @property
+    def asker(self) -> Asker | None:
+        """Who cordoned it, from the tag ``draining`` (``<asker>.<epoch>``)."""
+        return asker_of(self.server.tags) if self.server else None
+
+
+def asker_of(tags: Mapping[str, str]) -> Asker | None:
+    """The asker in a ``draining`` tag; a word we do not know counts as a person, who is never overruled."""
+    word = tags.get(Tag.DRAINING, "").split(".")[0]
+    if not word:
+        return None
+    return Asker(word) if word in set(Asker) else Asker.PERSON
+
+
+def join(inventory: Inventory, seen: Observation) -> tuple[Machine, ...]:
+    """One row for each server of ours and each runner of ours without a server, in order of names.
+
+    Only called when Gitea has answered: without its lists nothing can be said of any machine.
+    """
+    ours = {s.name: s for s in seen.servers if is_ours(s.name, s.tags, inventory.name, inventory.gitea)}
+    records = _our_runners(inventory, seen.runners or ())
+    names = sorted(ours.keys() | records.keys(), key=_by_pool_and_number)
+    return tuple(_join_one(inventory, seen, name, ours.get(name), records.get(name, ())) for name in names)
+
+
+def _our_runners(inventory: Inventory, runners: tuple[Runner, ...]) -> dict[str, tuple[Runner, ...]]:
+    """A runner is ours with an exact machine name of this fleet *and* our label (a cordon by ``Declare`` hides
+    the label, so a record whose only label says so counts too)."""
+    found: dict[str, tuple[Runner, ...]] = {}
+    for runner in sorted(runners, key=lambda one: one.id):
+        name = read_machine_name(runner.name)
+        marks = {fleet_label(inventory.name), draining_label(inventory.name)}
+        if name is not None and name.fleet == inventory.name and runner.labels & marks:
+            found[runner.name] = (*found.get(runner.name, ()), runner)
+    return found
+
+
+def draining_label(fleet: str) -> str:
+    """The one label a cordoned runner declares where Gitea cannot disable it: no job asks for it."""
+    return f"fleet-draining-{fleet}"
+
+
+def _by_pool_and_number(name: str) -> tuple[str, int]:
+    parts = read_machine_name(name)
+    return (parts.pool, parts.n) if parts else (name, 0)
+
+
+def _join_one(
+    inventory: Inventory, seen: Observation, name: str, server: Server | None, records: tuple[Runner, ...]
+) -> Machine:
+    parts = read_machine_name(name)
+    pool = inventory.pool(parts.pool) if parts else None
+    host = seen.hosts.get(name)
+    runner = _runner_of(host, records)
+    ids = {one.id for one in records}
+    jobs = tuple(j for j in seen.jobs or () if j.state is JobState.RUNNING and j.runner_id in ids)
+    wanted = pool is not None and parts is not None and parts.n <= pool.max
+    phase = _phase(seen.at, server, runner, host, jobs, wanted)
+    return Machine(name, pool, phase, server, runner, host, jobs, records)
+
+
+def _runner_of(host: HostSeen | None, records: tuple[Runner, ...]) -> Runner | None:
+    """The host's own word on its runner id is the join; only a host that did not speak is joined by name."""
+    if isinstance(host, HostFacts):
+        if host.registration is None:
+            return None
+        return next((one for one in records if one.id == host.registration.id), None)
+    return max(records, key=lambda one: (one.online, one.id), default=None)
+
+
+def _phase(
+    at: datetime,
+    server: Server | None,
+    runner: Runner | None,
+    host: HostSeen | None,
+    jobs: tuple[Job, ...],
+    wanted: bool,
+) -> Phase:
+    """Looked at in this order: what a person said, what is leaving, what is not wanted, then the life itself."""
+    if server is None:
+        return Phase.GHOST
+    if Tag.HELD in server.tags:
+        return Phase.HELD
+    if asker_of(server.tags) in {Asker.PERSON, Asker.SCALE}:
+        return Phase.DRAINED if not jobs and _stopped(host, runner) else Phase.DRAINING
+    if not wanted:
+        return Phase.ORPHAN
+    if isinstance(host, HostFacts):
+        return _phase_by_host(host, runner, jobs, asker_of(server.tags))
+    return _phase_by_gitea(at, server, runner, host, jobs)
+
+
+def _stopped(host: HostSeen | None, runner: Runner | None) -> bool:
+    if isinstance(host, HostFacts):
+        return not host.tasks and (host.container is None or not host.container.running)
+    return runner is None or not runner.online
+
+
+def _phase_by_host(facts: HostFacts, runner: Runner | None, jobs: tuple[Job, ...], asker: Asker | None) -> Phase:
+    if not facts.boot:
+        return Phase.BOOTING
+    if facts.registration is None and not facts.docker_active:
+        return Phase.BARE
+    if runner is None:
+        return Phase.UNREGISTERED
+    if jobs or facts.tasks:
+        return Phase.BUSY
+    if asker is Asker.REPAIR:
+        return Phase.OFFLINE
+    if runner.disabled:
+        return Phase.PAUSED
+    if not runner.online or facts.container is None or not facts.container.running:
+        return Phase.OFFLINE
+    return Phase.IDLE
+
+
+def _phase_by_gitea(
+    at: datetime, server: Server, runner: Runner | None, host: HostError | None, jobs: tuple[Job, ...]
+) -> Phase:
+    """The host did not speak: Gitea's word counts while the runner is online; the young are booting."""
+    if jobs:
+        return Phase.BUSY
+    if runner is not None and runner.online:
+        return Phase.PAUSED if runner.disabled else Phase.IDLE
+    if host is None or isinstance(host, HostSilent):
+        return Phase.BOOTING if at - _last_start(server) < BOOT_GRACE else Phase.LOST
+    return Phase.LOST
+
+
+def _last_start(server: Server) -> datetime:
+    """When it was made, or last reset or rebuilt by us (tag ``suspect``: ``<rung>.<epoch>``)."""
+    epoch = server.tags.get(Tag.SUSPECT, "").partition(".")[2]
+    if not epoch.isdigit():
+        return server.created
+    return max(server.created, datetime.fromtimestamp(int(epoch), tz=server.created.tzinfo))

@@ -1,0 +1,87 @@
+"""What is seen, as plain values. A missing entry means unknown, never no."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from fleet.core.errors import HostError
+from fleet.core.facts import HostFacts
+
+
+class ServerStatus(StrEnum):
+    """Hetzner's word for a server's state (API: Server.status), those that matter to us."""
+
+    RUNNING = "running"
+    STARTING = "starting"
+    OFF = "off"
+    DELETING = "deleting"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Hetzner's object. ``created`` is when its first paid hour began."""
+
+    id: int
+    name: str
+    status: ServerStatus
+    created: datetime
+    type: str
+    location: str
+    ipv4: str | None
+    ipv6: str | None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    volumes: tuple[int, ...] = ()
+    primary_ips: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """Gitea's record of a runner. ``disabled`` is None where this Gitea cannot disable runners."""
+
+    id: int
+    name: str
+    online: bool
+    busy: bool
+    labels: frozenset[str]
+    disabled: bool | None = None
+
+
+class JobState(StrEnum):
+    """``waiting`` is what Gitea's API calls ``queued``: ready, and no runner has it."""
+
+    WAITING = "queued"
+    RUNNING = "in_progress"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One job of a workflow run that is waiting or running. ``runner_id`` is None until it has a runner."""
+
+    id: int
+    name: str
+    state: JobState
+    labels: frozenset[str]
+    runner_id: int | None
+    created: datetime
+    started: datetime | None
+    repo: str = ""
+    url: str = ""
+
+
+HostSeen = HostFacts | HostError
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """Everything seen in one look. ``at`` is the cloud's own time.
+
+    ``runners`` and ``jobs`` are None when Gitea did not answer; a host that was not asked is not in ``hosts``.
+    """
+
+    at: datetime
+    servers: tuple[Server, ...]
+    runners: tuple[Runner, ...] | None
+    jobs: tuple[Job, ...] | None
+    hosts: Mapping[str, HostSeen] = field(default_factory=dict)

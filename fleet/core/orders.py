@@ -1,0 +1,49 @@
+"""Values that the engine hands to the outside or gets from it (``engine/ports.py`` says who does)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fleet.core.secret import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class ServerOrder:
+    """One server to be made, in one type and location. ``user_data``: at most 32 KiB (API: POST /servers)."""
+
+    name: str
+    type: str
+    location: str
+    image: str
+    user_data: str
+    tags: Mapping[str, str]
+    ssh_key: int
+    firewall: int
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A runner's own identity, as ``.runner`` holds it."""
+
+    id: int
+    uuid: str
+    token: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where and how to log in. ``host_key`` is an OpenSSH public key line: the only one accepted."""
+
+    name: str
+    address: str
+    host_key: str
+    user: str = "root"
+    port: int = 22
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a command on a host ended. ``status`` -1: killed by a signal."""
+
+    status: int
+    out: str
+    err: str

@@ -1,0 +1,302 @@
+"""Decides: wanted and seen in, changes with their reasons out. No clock, no network, no printing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from fleet.core.errors import HostError, LoginRefused, WrongHostKey
+from fleet.core.facts import HostFacts
+from fleet.core.inventory import Inventory, Pool
+from fleet.core.lifecycle import BACK, EMPTIED, ENTER, INTO_SERVICE, OUT_OF_SERVICE, Step
+from fleet.core.machine import Machine, Phase, asker_of, join
+from fleet.core.money import FREE, Catalog, Price, price_of
+from fleet.core.names import MachineName, Tag, is_ours, read_machine_name
+from fleet.core.observation import Observation, Server
+from fleet.core.setup import HostWanted, drift
+
+
+class Verb(StrEnum):
+    """What happens to a machine."""
+
+    CREATE = "create"
+    FINISH = "finish"
+    REPAIR = "repair"
+    KEEP = "keep"
+    REMOVE = "remove"
+    REFUSE = "refuse"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happens to one machine, and why. Kept machines have a reason too."""
+
+    verb: Verb
+    machine: str
+    pool: str
+    reason: str
+    steps: tuple[Step, ...] = ()
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All changes, and what the fleet costs before and after them (list prices, net)."""
+
+    changes: tuple[Change, ...]
+    before: Price
+    after: Price
+    notes: tuple[str, ...] = ()
+
+    @property
+    def todo(self) -> tuple[Change, ...]:
+        """The changes that do something."""
+        return tuple(change for change in self.changes if change.steps)
+
+
+SETTLED = frozenset({Phase.IDLE, Phase.BUSY, Phase.PAUSED, Phase.HELD})
+COMING = frozenset({Phase.BOOTING, Phase.BARE, Phase.UNREGISTERED, Phase.OFFLINE, Phase.LOST})
+"""Phases that count as a machine the pool has, or soon will have."""
+
+
+def plan_up(
+    inventory: Inventory,
+    seen: Observation,
+    catalog: Catalog,
+    wanted: dict[str, HostWanted],
+    *,
+    only: str | None = None,
+    add: int = 0,
+) -> Plan:
+    """What ``fleet up`` does: finish, repair, and create up to ``min`` (``add`` more, at most ``max``).
+
+    ``wanted``: what each pool's hosts should have on them, by pool. Never removes.
+    """
+    machines = join(inventory, seen)
+    changes: list[Change] = []
+    for pool in inventory.pools:
+        if only in {None, pool.name}:
+            mine = [m for m in machines if m.pool is pool and m.phase is not Phase.ORPHAN]
+            changes += [_into_service(machine, wanted[pool.name]) for machine in mine]
+            changes += _missing(inventory, pool, mine, seen, catalog, add)
+    changes += [_unwanted(m) for m in machines if m.phase is Phase.ORPHAN or m.pool is None]
+    return _priced(changes, inventory, seen, catalog)
+
+
+def plan_down(inventory: Inventory, seen: Observation, catalog: Catalog, *, names: Sequence[str] = ()) -> Plan:
+    """What ``fleet down`` does: every machine, or those of the named pools and machines, leaves."""
+    changes = [
+        _out_of_service(machine)
+        for machine in join(inventory, seen)
+        if not names or machine.name in names or _pool_of(machine.name) in names
+    ]
+    return _priced(changes, inventory, seen, catalog)
+
+
+def _into_service(machine: Machine, wanted: HostWanted) -> Change:
+    match machine.phase:
+        case Phase.IDLE:
+            return _idle(machine, wanted)
+        case Phase.LOST:
+            return _lost(machine)
+        case Phase.BOOTING | Phase.BARE | Phase.UNREGISTERED | Phase.GHOST:
+            return _change(Verb.FINISH, machine, _UNFINISHED[machine.phase])
+        case Phase.OFFLINE:
+            return _change(Verb.REPAIR, machine, _offline_reason(machine))
+        case _:
+            return _change(Verb.KEEP, machine, _kept_reason(machine, wanted))
+
+
+_UNFINISHED = {
+    Phase.BOOTING: "the server is booting",
+    Phase.BARE: "the server runs and is not set up",
+    Phase.UNREGISTERED: "Gitea has no runner for it",
+    Phase.GHOST: "Gitea has its runner, the server is gone",
+}
+
+
+def _idle(machine: Machine, wanted: HostWanted) -> Change:
+    """Drift on an idle machine is mended; what restarts something does so only once the machine is empty."""
+    facts = machine.facts
+    if facts is None:
+        return _change(Verb.KEEP, machine, f"online; SSH does not answer ({_said(machine.host)})", steps=())
+    found = drift(facts, wanted)
+    if not found:
+        return _change(Verb.KEEP, machine, "online, idle, as wanted")
+    reason = "differs from the inventory: " + ", ".join(one.what for one in found)
+    steps = (*EMPTIED, *BACK) if any(one.restarts for one in found) else (Step.SET_UP,)
+    return _change(Verb.REPAIR, machine, reason, steps=steps)
+
+
+def _offline_reason(machine: Machine) -> str:
+    if machine.asker is not None:
+        return "a repair was not finished"
+    facts = machine.facts
+    if facts is not None and (facts.container is None or not facts.container.running):
+        return "its runner is stopped"
+    return "Gitea says offline"
+
+
+def _kept_reason(machine: Machine, wanted: HostWanted) -> str:
+    match machine.phase:
+        case Phase.BUSY:
+            late = drift(machine.facts, wanted) if machine.facts else ()
+            later = f"; later: {', '.join(one.what for one in late)}" if late else ""
+            return f"busy with {_jobs(machine)}{later}"
+        case Phase.PAUSED:
+            return "disabled in Gitea, not by fleet"
+        case Phase.HELD:
+            return "held by a person"
+        case _:
+            return f"leaving: asked by {machine.asker or 'a person'}"
+
+
+def _jobs(machine: Machine) -> str:
+    if not machine.jobs:
+        return "a task container"
+    return ", ".join(f"job {job.id} ({job.name})" for job in machine.jobs)
+
+
+def _lost(machine: Machine) -> Change:
+    """Silent past its grace: hard reset once, rebuild once, then it is a person's turn (never a new server).
+    A host that answers wrongly is never touched: the fault may be ours."""
+    rung = machine.server.tags.get(Tag.SUSPECT, "").partition(".")[0] if machine.server else ""
+    if isinstance(machine.host, WrongHostKey | LoginRefused):
+        return Change(Verb.REFUSE, machine.name, _pool_of(machine.name), machine.host.message, hint=machine.host.hint)
+    if rung == "rebuild":
+        hint = f"fleet down {machine.name}"
+        reason = "silent, also after a hard reset and a rebuild"
+        return Change(Verb.REFUSE, machine.name, _pool_of(machine.name), reason, hint=hint)
+    if rung == "reset":
+        return _change(Verb.REPAIR, machine, "silent, also after a hard reset", steps=(Step.REBUILD, *ENTER))
+    return _change(Verb.REPAIR, machine, "SSH is silent and Gitea says offline")
+
+
+def _missing(
+    inventory: Inventory, pool: Pool, mine: list[Machine], seen: Observation, catalog: Catalog, add: int
+) -> list[Change]:
+    """How many, then which: up to ``min`` plus ``add``, at the lowest free numbers up to ``max``.
+
+    Ghosts are finished in place (their name gets a server again), so they count as had.
+    """
+    have = sum(machine.phase in SETTLED | COMING | {Phase.GHOST} for machine in mine)
+    wanted = min(max(pool.min, have) + add, pool.max) if add else pool.min
+    taken = {machine.name for machine in mine}
+    strangers = {s.name: s for s in seen.servers if not is_ours(s.name, s.tags, inventory.name, inventory.gitea)}
+    changes: list[Change] = []
+    for n in range(1, pool.max + 1):
+        name = str(MachineName(inventory.name, pool.name, n))
+        if have + len(changes) >= wanted:
+            break
+        if name in strangers:
+            changes.append(_namesake(name, pool, strangers[name]))
+        elif name not in taken:
+            changes.append(_create(name, pool, catalog, have + len(changes), wanted))
+    return changes
+
+
+def _namesake(name: str, pool: Pool, server: Server) -> Change:
+    reason = f"server {server.id} has this name and is not of this fleet"
+    hint = f"rename or delete server {server.id} in Hetzner, or give the fleet another name"
+    return Change(Verb.REFUSE, name, pool.name, reason, hint=hint)
+
+
+def _create(name: str, pool: Pool, catalog: Catalog, have: int, wanted: int) -> Change:
+    first = first_choice(pool, catalog)
+    reason = f"pool {pool.name} has {have} of {wanted}"
+    if first is not None:
+        reason += f"; first choice {first[0]} in {first[1]}"
+    return Change(Verb.CREATE, name, pool.name, reason, INTO_SERVICE[Phase.ABSENT])
+
+
+def choices(pool: Pool, catalog: Catalog) -> tuple[tuple[str, str], ...]:
+    """(type, location) in order of preference: all locations for the first type, then the next type.
+
+    Those the catalogue calls out of stock come last, since it may be wrong either way; those never sold are left out.
+    """
+    sold = [
+        (type_name, location)
+        for type_name in pool.types
+        for location in pool.locations
+        if (found := catalog.type(type_name)) is not None and location in found.prices
+    ]
+    return tuple(sorted(sold, key=lambda pair: not _in_stock(catalog, *pair)))
+
+
+def _in_stock(catalog: Catalog, type_name: str, location: str) -> bool:
+    found = catalog.type(type_name)
+    return found is not None and location in found.available
+
+
+def first_choice(pool: Pool, catalog: Catalog) -> tuple[str, str] | None:
+    """What a new machine of this pool will most likely be."""
+    return next(iter(choices(pool, catalog)), None)
+
+
+def _unwanted(machine: Machine) -> Change:
+    hint = f"fleet down {machine.name}"
+    if machine.phase is Phase.GHOST:
+        reason = "a runner without a server, of a pool the inventory does not have"
+    else:
+        reason = "the inventory does not want it (any more)"
+    return Change(Verb.KEEP, machine.name, _pool_of(machine.name), reason, hint=hint)
+
+
+def _out_of_service(machine: Machine) -> Change:
+    steps = OUT_OF_SERVICE[machine.phase]
+    if machine.phase is Phase.HELD:
+        return _change(Verb.KEEP, machine, "held by a person", steps=())
+    reason = f"asked to leave; {_jobs(machine)}" if machine.phase is Phase.BUSY else "asked to leave"
+    return _change(Verb.REMOVE, machine, reason, steps=steps)
+
+
+def _change(verb: Verb, machine: Machine, reason: str, *, steps: tuple[Step, ...] | None = None) -> Change:
+    todo = INTO_SERVICE[machine.phase] if steps is None else steps
+    return Change(verb, machine.name, _pool_of(machine.name), reason, todo)
+
+
+def _pool_of(name: str) -> str:
+    parts = read_machine_name(name)
+    return parts.pool if parts else ""
+
+
+def _said(host: HostError | HostFacts | None) -> str:
+    return host.message if isinstance(host, HostError) else "not asked"
+
+
+def _priced(changes: list[Change], inventory: Inventory, seen: Observation, catalog: Catalog) -> Plan:
+    ours = {s.name: s for s in seen.servers if is_ours(s.name, s.tags, inventory.name, inventory.gitea)}
+    prices = {name: server_price(server, catalog) for name, server in ours.items()}
+    before = sum(prices.values(), FREE)
+    gone = sum((prices.get(c.machine, FREE) for c in changes if c.verb is Verb.REMOVE), FREE)
+    new = sum((_new_price(c, inventory, catalog) for c in changes if Step.CREATE in c.steps), FREE)
+    after = Price(before.hour - gone.hour + new.hour, before.month - gone.month + new.month)
+    return Plan(tuple(changes), before, after)
+
+
+def _new_price(change: Change, inventory: Inventory, catalog: Catalog) -> Price:
+    pool = inventory.pool(change.pool)
+    pair = first_choice(pool, catalog) if pool else None
+    return (price_of(catalog, *pair) or FREE) if pair else FREE
+
+
+def server_price(server: Server, catalog: Catalog) -> Price:
+    """The list price when the server was made (tag ``eur-h``), else today's."""
+    today = price_of(catalog, server.type, server.location) or FREE
+    text = server.tags.get(Tag.PRICE, "")
+    return Price(Decimal(text), today.month) if _is_number(text) else today
+
+
+def _is_number(text: str) -> bool:
+    return text.replace(".", "", 1).isdigit()
+
+
+def paid_minutes_left(created: datetime, now: datetime) -> int:
+    """Minutes until the next hour is billed (Hetzner bills every started hour from ``created``)."""
+    return 60 - int((now - created).total_seconds() // 60) % 60
+
+
+def wants_back(tags: dict[str, str]) -> bool:
+    """Whether a repair of ours, not a person, took this machine out of service."""
+    return asker_of(tags) is not None and tags[Tag.DRAINING].startswith("repair.")

@@ -1,0 +1,1 @@
+"""The outside, translated: one file per system."""

@@ -1,0 +1,170 @@
+"""HTTP to one Gitea: the only file that imports requests for it."""
+
+import json
+import re
+import ssl
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urlsplit
+from weakref import WeakSet
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from fleet.core.errors import CredentialsError, Unreachable
+from fleet.core.secret import Secret
+from fleet.edges.gitea.failures import cause, explain
+
+TIMEOUTS = (5.0, 30.0)  # seconds: to connect, between two bytes
+PAUSES = (0.5, 2.0)  # seconds before the second and the third try of a GET
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back. ``body`` is None unless it is a JSON object; an empty success is an empty object."""
+
+    status: int
+    body: Mapping[str, Any] | None
+    message: str
+    kind: str
+    location: str
+
+    def __str__(self) -> str:
+        return f"HTTP {self.status}" + (f", {self.message!r}" if self.message else "")
+
+    @property
+    def is_success(self) -> bool:
+        return 200 <= self.status < 300
+
+    def says(self, status: int) -> bool:
+        """Whether Gitea itself says so: a proxy's page has no JSON."""
+        return self.status == status and self.body is not None
+
+    def without(self, secret: Secret) -> "Answer":
+        """The same, with the secret hidden where the message repeats it."""
+        return replace(self, message=self.message.replace(secret.reveal(), "***"))
+
+    @classmethod
+    def from_response(cls, response: requests.Response) -> "Answer":
+        """The message on one line and cut; the target of a redirect without its query."""
+        body = None if response.is_redirect else _json_object(response)
+        target = urlsplit(response.headers.get("Location", "") if response.is_redirect else "")
+        return cls(
+            status=response.status_code,
+            body=body,
+            message=" ".join(str((body or {}).get("message", "")).split())[:300],
+            kind=response.headers.get("Content-Type", "no content"),
+            location=target._replace(query="", fragment="").geturl(),
+        )
+
+
+class Wire:
+    """A session per thread, timeouts always, GETs tried again where that can help."""
+
+    def __init__(self, url: str, sleep: Callable[[float], None]) -> None:
+        self.shown = _without_password(url)
+        self._url = url
+        self._sleep = sleep
+        self._mine = threading.local()
+        self._sessions: WeakSet[requests.Session] = WeakSet()
+        self._lock = threading.Lock()
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        *,
+        query: Mapping[str, str] | None = None,
+        message: Mapping[str, Any] | None = None,
+    ) -> Answer:
+        """One call. Raises Unreachable."""
+        request = requests.Request(
+            method,
+            self._url + path,
+            headers={"Accept": "application/json", "Content-Type": "application/json", **headers},
+            params=query,
+            data=None if message is None else json.dumps(message).encode(),
+            auth=_keep_headers,
+        )
+        try:
+            return self._try(request, PAUSES if method == "GET" else ())
+        except requests.RequestException as error:
+            what, hint = explain(error, TIMEOUTS)
+            raise Unreachable(f"could not reach Gitea at {self.shown}: {what}", hint=hint) from None
+
+    def close(self) -> None:
+        """End all connections, of all threads."""
+        with self._lock:
+            for session in self._sessions:
+                session.close()
+
+    def _try(self, request: requests.Request, pauses: tuple[float, ...]) -> Answer:
+        """Tried again: a server's own failure, and a kept connection that the server has just closed."""
+        for pause in pauses:
+            try:
+                answer = self._once(request)
+                if answer.status < 500:
+                    return answer
+            except requests.ConnectionError as error:
+                if cause(error, ConnectionResetError) is None:
+                    raise
+            self._sleep(pause)
+        return self._once(request)
+
+    def _once(self, request: requests.Request) -> Answer:
+        """No redirects: they would make a GET of a POST, and carry a runner's token elsewhere."""
+        session = self._session()
+        prepared = session.prepare_request(request)
+        settings = session.merge_environment_settings(prepared.url, {}, None, None, None)
+        response = session.send(prepared, timeout=TIMEOUTS, allow_redirects=False, **settings)
+        return Answer.from_response(response)
+
+    def _session(self) -> requests.Session:
+        session: requests.Session | None = getattr(self._mine, "session", None)
+        if session is None:
+            session = self._mine.session = requests.Session()
+            if self._url.startswith("https:"):
+                session.mount("https://", _SystemTrust())
+            with self._lock:
+                self._sessions.add(session)
+        return session
+
+
+class _SystemTrust(HTTPAdapter):
+    """Trusts the system's certificates, where a private CA is installed, besides requests' own list."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, ssl_context=ssl.create_default_context(), **kwargs)
+
+
+def header_value(secret: Secret, what: str) -> str:
+    """Checked before requests sees it: its complaint about a bad header would show the secret."""
+    text = secret.reveal()
+    if not text:
+        raise CredentialsError(f"{what} is empty")
+    if not re.fullmatch(r"[!-~]+", text):
+        raise CredentialsError(f"{what} has a space, a line end or another strange character in it")
+    return text
+
+
+def _keep_headers(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """An auth that does nothing: without any, requests would put a password of ~/.netrc over our token."""
+    return request
+
+
+def _json_object(response: requests.Response) -> Mapping[str, Any] | None:
+    if not response.content:
+        return {} if response.ok else None
+    try:
+        body = response.json()
+    except ValueError:
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def _without_password(url: str) -> str:
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

@@ -1,0 +1,1 @@
+"""Order and concurrency: observe, apply, wait, events. No decisions, no printing."""

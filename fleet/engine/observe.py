@@ -1,0 +1,54 @@
+"""Looks at everything at once: the cloud's servers, Gitea's runners and jobs, and each host of ours."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from fleet.core.errors import HostError, HostSilent
+from fleet.core.names import is_ours, read_machine_name
+from fleet.core.observation import HostSeen, Observation, Server, ServerStatus
+from fleet.engine.world import World, probe
+
+WORKERS = 16
+
+
+def observe(world: World, *, hosts: bool = True, seen: Callable[[str], None] = lambda _: None) -> Observation:
+    """One look. Raises Refused when Hetzner or Gitea do not answer: then nothing is touched.
+
+    ``hosts=False`` leaves the hosts unasked. ``seen`` is told of each host that has answered.
+    """
+    with ThreadPoolExecutor(WORKERS) as pool:
+        servers = pool.submit(world.cloud.servers)
+        runners = pool.submit(world.gitea.runners)
+        jobs = pool.submit(world.gitea.jobs)
+        ours = [s for s in servers.result() if _ours(world, s)] if hosts else []
+        looks = {server.name: pool.submit(_look, world, server, seen) for server in ours}
+        return Observation(
+            at=world.cloud.now(),
+            servers=servers.result(),
+            runners=runners.result(),
+            jobs=jobs.result(),
+            hosts={name: look.result() for name, look in looks.items()},
+        )
+
+
+def _ours(world: World, server: Server) -> bool:
+    return is_ours(server.name, server.tags, world.inventory.name, world.inventory.gitea)
+
+
+def _look(world: World, server: Server, seen: Callable[[str], None]) -> HostSeen:
+    """A host that fails is that machine's own row, never the end of the look."""
+    if server.status in {ServerStatus.OFF, ServerStatus.DELETING}:
+        return HostSilent(f"server {server.name} is {server.status}")
+    try:
+        parts = read_machine_name(server.name)
+        wanted = world.wanted.get(parts.pool) if parts else None
+        facts = probe(world.sessions.get(server), world.stack, wanted)
+    except HostError as error:
+        return error
+    except (KeyError, ValueError):
+        return HostError(
+            f"server {server.name} has no readable tag hostkey, so its host key cannot be checked",
+            hint=f"fleet down {server.name}, then fleet up",
+        )
+    seen(server.name)
+    return facts

@@ -1,0 +1,152 @@
+"""What the engine needs of the outside. ``edges/`` and the tests' fakes do it, ``cli/wiring.py`` joins."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Protocol
+
+from fleet.core.money import Catalog
+from fleet.core.observation import Job, Runner, Server
+from fleet.core.orders import Credentials, Result, ServerOrder, Target
+from fleet.core.secret import Secret
+
+__all__ = [
+    "Clock",
+    "Cloud",
+    "Credentials",
+    "Gitea",
+    "Host",
+    "Hosts",
+    "Result",
+    "ServerOrder",
+    "Story",
+    "Target",
+]
+
+
+class Clock(Protocol):
+    """Time, so that tests need not wait for it."""
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait that long."""
+
+
+class Cloud(Protocol):
+    """Hetzner. Every call has a timeout; errors are the CloudErrors and Refused of ``core/errors.py``."""
+
+    def now(self) -> datetime:
+        """The API's own time, as its last answer gave it (asks once when there was none)."""
+
+    def servers(self, *, fresh: bool = False) -> tuple[Server, ...]:
+        """All servers of the project, ours or not. Shared and cached for a moment; ``fresh`` passes the cache by."""
+
+    def server(self, server_id: int) -> Server | None:
+        """The server with this id now (never cached), or None when it is gone."""
+
+    def server_named(self, name: str) -> Server | None:
+        """The server of this name now (never cached), or None."""
+
+    def create_server(self, order: ServerOrder) -> Server:
+        """Ask for a server and wait until Hetzner says it is made (waits go in batches).
+
+        Raises NameTaken, NoCapacity (also when the action fails later; what it left behind is deleted),
+        QuotaExceeded, RateLimited.
+        """
+
+    def set_tags(self, server_id: int, changes: Mapping[str, str | None]) -> Server | None:
+        """Change only these tags (None removes), read by id, written, read back. None when it is gone."""
+
+    def reset_server(self, server_id: int) -> None:
+        """Hard reset."""
+
+    def rebuild_server(self, server_id: int, image: str, user_data: str) -> None:
+        """Wipe the disk and start from the image again; keeps the paid hour."""
+
+    def delete_server(self, server: Server) -> None:
+        """Delete it, see it gone, and delete what it leaves behind and is billed (primary IPs made with it,
+        volumes carrying our fleet tag). Gone already is success."""
+
+    def catalog(self) -> Catalog:
+        """Types, locations and prices."""
+
+    def ensure_ssh_key(self, name: str, public_key: str, tags: Mapping[str, str]) -> int:
+        """The id of our SSH key: found by fingerprint, else by name, else made."""
+
+    def ensure_firewall(self, name: str, allow_from: Sequence[str], tags: Mapping[str, str]) -> int:
+        """The id of the managed firewall: found by name and tags or made; rules changed in place."""
+
+    def remove_shared(self, tags: Mapping[str, str]) -> tuple[str, ...]:
+        """Delete the SSH keys and firewalls with all these tags, when no server uses them; their names."""
+
+    def warnings(self) -> tuple[str, ...]:
+        """Deprecations noticed so far, each once, as sentences."""
+
+    def close(self) -> None:
+        """Close all connections."""
+
+
+class Gitea(Protocol):
+    """Gitea, REST and runner protocol. Errors are the GiteaErrors and Refused of ``core/errors.py``."""
+
+    def version(self) -> str:
+        """The server's version as it says it. Raises TooOld below 1.25."""
+
+    def runners(self) -> tuple[Runner, ...]:
+        """All runners of our scope, joined over pages by id. Shared and cached for a moment."""
+
+    def runner(self, runner_id: int) -> Runner | None:
+        """This runner now (never cached), or None when Gitea has none of this id."""
+
+    def jobs(self, *, fresh: bool = False) -> tuple[Job, ...]:
+        """All waiting and running jobs of our scope. ``fresh`` passes the cache by."""
+
+    def registration_token(self) -> Secret:
+        """The scope's registration token. Raises CredentialsError naming the scope to add."""
+
+    def register(self, name: str, labels: Sequence[str], token: Secret) -> Credentials:
+        """Make a new runner record (each call makes one). ``labels`` are names only."""
+
+    def declare(self, who: Credentials, labels: Sequence[str]) -> None:
+        """Set the labels of a runner by its own credentials. Raises RunnerUnknown."""
+
+    def set_disabled(self, runner_id: int, disabled: bool) -> bool:
+        """Cordon or uncordon by PATCH; False where this Gitea cannot (404, 405)."""
+
+    def delete_runner(self, runner_id: int) -> None:
+        """Remove the record. Gone already is success."""
+
+    def close(self) -> None:
+        """Close all connections."""
+
+
+class Host(Protocol):
+    """One connected session on a host, as root."""
+
+    def run(self, command: str, *, stdin: bytes = b"", timeout: float = 60) -> Result:
+        """Run a shell command; the exit status is the verdict. Raises HostSilent when it takes too long."""
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Hold this host's lock through an open channel. Raises HostLocked when another has it."""
+
+    def close(self) -> None:
+        """End the session."""
+
+
+class Hosts(Protocol):
+    """SSH."""
+
+    def connect(self, target: Target) -> Host:
+        """One authenticated attempt. Raises HostSilent, LoginRefused, WrongHostKey."""
+
+    def public_key(self) -> str:
+        """The public half of the key we log in with (made on first use), as an OpenSSH line."""
+
+    def new_host_key(self) -> tuple[Secret, str]:
+        """A fresh ed25519 host key: the private half in OpenSSH's format, and the public line."""
+
+
+Story = Callable[[str, str], None]
+"""``story(machine, sentence)``: what happens now, for a person who waits."""

@@ -1,0 +1,44 @@
+"""What each step of a machine's life does. Each looks first at what is there, so each can run twice."""
+
+from fleet.core.lifecycle import Step
+from fleet.engine.steps import create, enter, leave
+from fleet.engine.work import Work
+
+
+def do(step: Step, work: Work) -> None:
+    """Do one step of this machine's change. Raises FleetError; Deferred means: not now, and not a failure."""
+    match step:
+        case Step.CREATE:
+            create.create(work)
+        case Step.RESET:
+            create.reset(work)
+        case Step.REBUILD:
+            create.rebuild(work)
+        case Step.BOOT:
+            enter.boot(work)
+        case Step.SET_UP:
+            enter.set_up(work)
+        case Step.REGISTER:
+            enter.register(work)
+        case Step.START:
+            enter.start(work)
+        case Step.ONLINE:
+            enter.online(work)
+        case Step.UNCORDON:
+            enter.uncordon(work)
+        case Step.BACK_AGAIN:
+            enter.back_again(work)
+        case Step.ASK_REPAIR | Step.ASK_LEAVE:
+            leave.ask(work, step)
+        case Step.CORDON:
+            leave.cordon(work)
+        case Step.EMPTY:
+            leave.empty(work)
+        case Step.STOP:
+            leave.stop(work)
+        case Step.STILL_EMPTY:
+            leave.still_empty(work)
+        case Step.DEREGISTER:
+            leave.deregister(work)
+        case Step.DELETE:
+            leave.delete(work)

@@ -1,0 +1,124 @@
+"""Making a server, and making it anew: create, hard reset, rebuild."""
+
+import json
+from string import Template
+
+from fleet.core.errors import CloudError, NamesakeRefused, NameTaken, NoCapacity
+from fleet.core.money import Price, price_of
+from fleet.core.names import Tag, birth_tags, hostkey_tag, is_ours, read_machine_name
+from fleet.core.observation import Server, ServerStatus
+from fleet.core.orders import ServerOrder
+from fleet.core.plan import choices
+from fleet.engine.wait import wait_for
+from fleet.engine.work import Work
+
+
+def create(work: Work) -> None:
+    """Make the server, in the first (type, location) of the pool that is to be had.
+
+    Looks by name first: a create that was killed, or answered twice, leaves a server that is ours and is used.
+    Raises NoCapacity when nothing of the list is to be had, NamesakeRefused, QuotaExceeded.
+    """
+    found = _existing(work)
+    if found is None:
+        try:
+            found = _first_to_be_had(work)
+        except NameTaken:
+            found = _existing(work)
+    if found is None:
+        raise CloudError(f"could not create {work.name}: its name is taken and yet not to be found")
+    work.server = found
+
+
+def _existing(work: Work) -> Server | None:
+    """The server of this name, once one that is on its way out is gone. Raises NamesakeRefused."""
+    wait_for(work.world.clock, lambda: None if _is_leaving(work) else True, limit=120)
+    server = work.world.cloud.server_named(work.name)
+    inventory = work.world.inventory
+    if server is not None and not is_ours(server.name, server.tags, inventory.name, inventory.gitea):
+        raise NamesakeRefused(
+            f"server {server.id} is called {server.name} and is not of this fleet",
+            hint=f"rename or delete server {server.id} in Hetzner, or give the fleet another name",
+        )
+    return server
+
+
+def _is_leaving(work: Work) -> bool:
+    server = work.world.cloud.server_named(work.name)
+    return server is not None and server.status is ServerStatus.DELETING
+
+
+def _first_to_be_had(work: Work) -> Server:
+    catalog = work.world.catalog
+    private, public = work.world.hosts.new_host_key()
+    user_data = fill_user_data(work.world.user_data, private.reveal(), public)
+    refused: list[str] = []
+    for type_name, location in choices(work.pool, catalog):
+        work.tell(f"{type_name} in {location}")
+        price = price_of(catalog, type_name, location)
+        try:
+            return work.world.cloud.create_server(
+                _order(work, type_name, location, user_data, _tags(work, public, price))
+            )
+        except NoCapacity:
+            refused.append(f"{type_name} in {location}")
+    raise NoCapacity(
+        f"could not create {work.name}: Hetzner has no {', no '.join(refused)} now",
+        hint=f"add to pools.{work.pool.name}.types or .locations, or type the same command again later",
+    )
+
+
+def _tags(work: Work, public: str, price: Price | None) -> dict[str, str]:
+    name = read_machine_name(work.name)
+    assert name is not None
+    return birth_tags(name, work.world.inventory.gitea, public, f"{price.hour.normalize():f}" if price else "")
+
+
+def _order(work: Work, type_name: str, location: str, user_data: str, tags: dict[str, str]) -> ServerOrder:
+    world = work.world
+    name = f"fleet-{world.inventory.name}"
+    allow = world.inventory.ssh.allow_from
+    public = world.hosts.public_key()
+    return ServerOrder(
+        name=work.name,
+        type=type_name,
+        location=location,
+        image=work.pool.image,
+        user_data=user_data,
+        tags=tags,
+        ssh_key=world.shared.once("key", lambda: world.cloud.ensure_ssh_key(name, public, world.fleet_tags)),
+        firewall=world.shared.once("firewall", lambda: world.cloud.ensure_firewall(name, allow, world.fleet_tags)),
+    )
+
+
+def fill_user_data(template: str, private: str, public: str) -> str:
+    """The user data of one server; JSON strings are YAML strings."""
+    keys = {"host_key_private": json.dumps(private), "host_key_public": json.dumps(public)}
+    return Template(template).substitute(keys)
+
+
+def reset(work: Work) -> None:
+    """Hard reset once; the tag remembers it, so that the next rung is another one."""
+    server = work.must_have_server()
+    _suspect(work, server, "reset")
+    work.world.sessions.drop(work.name)
+    work.world.cloud.reset_server(server.id)
+
+
+def rebuild(work: Work) -> None:
+    """Start from the image again, in the same paid hour, with a new host key.
+
+    The tag gets the new key first: killed in between, the old system answers with another key than the tag's,
+    and that is told, not trusted.
+    """
+    server = work.must_have_server()
+    private, public = work.world.hosts.new_host_key()
+    _suspect(work, server, "rebuild", hostkey=hostkey_tag(public))
+    work.world.sessions.drop(work.name)
+    user_data = fill_user_data(work.world.user_data, private.reveal(), public)
+    work.world.cloud.rebuild_server(server.id, work.pool.image, user_data)
+
+
+def _suspect(work: Work, server: Server, rung: str, **more: str) -> None:
+    epoch = int(work.world.cloud.now().timestamp())
+    work.server = work.world.cloud.set_tags(server.id, {Tag.SUSPECT: f"{rung}.{epoch}", **more}) or server

@@ -1,0 +1,175 @@
+"""The way out, without losing a job (design: section 6). Each line is resumable and looks before it acts.
+
+The proof that a machine is empty is Gitea's list of jobs in progress; task containers on the host are the second.
+Gitea's own "busy" is a guess of ten seconds and proves nothing.
+"""
+
+import json
+
+from fleet.core.errors import Deferred, HostError, HostLocked, NamesakeRefused, RunnerUnknown, StepFailed
+from fleet.core.facts import HostFacts
+from fleet.core.lifecycle import Step
+from fleet.core.machine import Asker, draining_label
+from fleet.core.names import Tag, fleet_label, is_ours
+from fleet.core.observation import Job, JobState, Runner
+from fleet.core.orders import Credentials
+from fleet.core.secret import Secret
+from fleet.core.setup import CONTAINER, FETCH_TIMEOUT, RUNNER_FILE
+from fleet.engine.wait import wait_for
+from fleet.engine.work import Work
+
+FLIGHT = FETCH_TIMEOUT + 1
+"""Seconds after a cordon until a request for a task that was already under way has its answer."""
+
+
+def ask(work: Work, step: Step) -> None:
+    """Say on the server who wants it out of service, before anything else is done."""
+    asker = Asker.REPAIR if step is Step.ASK_REPAIR else Asker.PERSON
+    server = work.must_have_server()
+    if server.tags.get(Tag.DRAINING, "").startswith(f"{asker}."):
+        return
+    epoch = int(work.world.cloud.now().timestamp())
+    work.server = work.world.cloud.set_tags(server.id, {Tag.DRAINING: f"{asker}.{epoch}"})
+
+
+def cordon(work: Work) -> None:
+    """No new job: by Gitea where it can disable runners, else by the runner's own credentials and a label nobody
+    asks for. Jobs that run go on. Then wait until a request in flight has been answered."""
+    records = _records(work)
+    live = [one for one in records if one.online]
+    for one in live:
+        if not work.world.gitea.set_disabled(one.id, True):
+            _declare_draining(work, one)
+    if live:
+        work.world.clock.sleep(FLIGHT)
+
+
+def _declare_draining(work: Work, runner: Runner) -> None:
+    who = _credentials(work)
+    if who is None or who.id != runner.id:
+        raise StepFailed(
+            f"could not cordon runner {runner.id} ({runner.name}): this Gitea cannot disable runners, "
+            "and the host does not give the runner's own credentials",
+            hint="type the same command again when SSH answers, or when the runner is offline",
+        )
+    try:
+        work.world.gitea.declare(who, [draining_label(work.world.inventory.name)])
+    except RunnerUnknown:
+        return
+
+
+def _credentials(work: Work) -> Credentials | None:
+    host_says = _on_host(work, f"cat {RUNNER_FILE} 2>/dev/null")
+    try:
+        data = json.loads(host_says or "")
+        return Credentials(int(data["id"]), str(data["uuid"]), Secret(str(data["token"])))
+    except (ValueError, KeyError):
+        return None
+
+
+def _on_host(work: Work, command: str) -> str | None:
+    """What a command printed, or None when the host does not answer."""
+    try:
+        return work.host().run(command).out
+    except HostError as error:
+        if isinstance(error, HostLocked):
+            raise
+        return None
+
+
+def empty(work: Work) -> None:
+    """Go on only when no job is on the machine. Raises Deferred naming the jobs otherwise."""
+    _no_job(work)
+    facts = _facts(work)
+    if facts is not None and facts.tasks:
+        raise Deferred(f"{work.name} still has task containers: {', '.join(facts.tasks)}")
+
+
+def _no_job(work: Work) -> None:
+    jobs = _jobs(work)
+    if jobs:
+        names = ", ".join(f"job {job.id} ({job.name}{' of ' + job.repo if job.repo else ''})" for job in jobs)
+        raise Deferred(f"{work.name} runs {names}")
+
+
+def _jobs(work: Work) -> list[Job]:
+    """Jobs in progress on any record of this machine, by Gitea's word of now."""
+    ids = {one.id for one in _records(work)} | {work.runner_id}
+    running = (job for job in work.world.gitea.jobs(fresh=True) if job.state is JobState.RUNNING)
+    return [job for job in running if job.runner_id is not None and job.runner_id in ids]
+
+
+def _facts(work: Work) -> HostFacts | None:
+    try:
+        return work.look()
+    except HostError as error:
+        if isinstance(error, HostLocked):
+            raise
+        return None
+
+
+def stop(work: Work) -> None:
+    """Ask the runner to end (SIGTERM: it waits for jobs), and see that it has. It is empty, so that is soon.
+
+    A host that does not answer can only be passed when Gitea has not heard of its runner for a minute either.
+    """
+    facts = _facts(work)
+    if facts is None:
+        _must_be_offline(work)
+        return
+    if facts.container is None or not facts.container.running:
+        return
+    work.must_run(f"docker kill --signal TERM {CONTAINER} >/dev/null", "stop the runner")
+    limit = work.world.limits.stop
+    if not wait_for(work.world.clock, lambda: _has_stopped(work) or None, limit=limit, first=0.2, longest=2):
+        raise Deferred(f"the runner of {work.name} has not stopped within {limit:.0f} seconds")
+
+
+def _has_stopped(work: Work) -> bool:
+    status = work.must_run(
+        f"docker container inspect --format '{{{{.State.Running}}}}' {CONTAINER}", "look at the runner"
+    )
+    return status.strip() == "false"
+
+
+def _must_be_offline(work: Work) -> None:
+    online = [one for one in _records(work) if one.online]
+    if online:
+        raise StepFailed(
+            f"{work.name} cannot be stopped safely: SSH does not answer, and Gitea says its runner is online",
+            hint="type the same command again when SSH answers, or when the runner has gone offline",
+        )
+
+
+def still_empty(work: Work) -> None:
+    """Look again now that the runner is down: a job that Gitea still calls running is told, never hidden."""
+    _no_job(work)
+
+
+def deregister(work: Work) -> None:
+    """Remove all records of ours with this name. Gitea never refuses, so the proof is what came before."""
+    for one in _records(work):
+        work.world.gitea.delete_runner(one.id)
+
+
+def delete(work: Work) -> None:
+    """Look at the server once more by id, delete it, and see it gone with all it would leave behind."""
+    work.disconnect()
+    server = work.server and work.world.cloud.server(work.server.id)
+    if server is None:
+        return
+    inventory = work.world.inventory
+    if server.name != work.name or not is_ours(server.name, server.tags, inventory.name, inventory.gitea):
+        raise NamesakeRefused(f"server {server.id} is no longer {work.name} of this fleet: it is kept")
+    work.world.cloud.delete_server(server)
+
+
+def _records(work: Work) -> list[Runner]:
+    """Gitea's records of this machine, asked by id where we know it: by name and our own label otherwise."""
+    known = {one.id for one in (work.machine.runners if work.machine else ())}
+    if work.facts is not None and work.facts.registration is not None:
+        known.add(work.facts.registration.id)
+    marks = {fleet_label(work.world.inventory.name), draining_label(work.world.inventory.name)}
+    named = {one.id for one in work.world.gitea.runners() if one.name == work.name and one.labels & marks}
+    found = (work.world.gitea.runner(one) for one in sorted(known | named))
+    return [one for one in found if one is not None and one.name == work.name]

@@ -1,0 +1,100 @@
+"""One machine's change while it runs: its ports, its lock, and what it has learnt."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+from fleet.core.errors import CommandFailed, StepFailed
+from fleet.core.facts import HostFacts
+from fleet.core.inventory import Pool
+from fleet.core.machine import Machine
+from fleet.core.observation import Server
+from fleet.core.plan import Change
+from fleet.core.setup import HostWanted
+from fleet.engine.ports import Host
+from fleet.engine.world import World, probe
+
+
+@dataclass(slots=True)
+class Work:
+    """Starts from what was seen and learns from each step. ``tell`` shows a person what goes on.
+
+    ``restart``: the runner must start anew even if its container runs. The host's lock is taken when the host is
+    first used for a change and held until the change ends.
+    """
+
+    world: World
+    change: Change
+    machine: Machine | None
+    tell: Callable[[str], None]
+    server: Server | None = None
+    facts: HostFacts | None = None
+    runner_id: int | None = None
+    restart: bool = False
+    _held: ExitStack = field(default_factory=ExitStack)
+    _locked: bool = False
+
+    @property
+    def name(self) -> str:
+        """The machine's name."""
+        return self.change.machine
+
+    @property
+    def pool(self) -> Pool:
+        """Its pool. Raises StepFailed when the inventory has none of this name."""
+        pool = self.world.inventory.pool(self.change.pool)
+        if pool is None:
+            raise StepFailed(f"the inventory has no pool {self.change.pool}")
+        return pool
+
+    @property
+    def wanted(self) -> HostWanted:
+        """What its host should have on it."""
+        return self.world.wanted[self.change.pool]
+
+    def must_have_server(self) -> Server:
+        """Its server, asked for by name when this change has not seen it yet."""
+        if self.server is None:
+            self.server = self.world.cloud.server_named(self.name)
+        if self.server is None:
+            raise StepFailed(f"server {self.name} is gone", hint="type the same command again")
+        return self.server
+
+    def host(self) -> Host:
+        """The session with its host, under the host's lock. Raises HostError, HostLocked."""
+        host = self.world.sessions.get(self.must_have_server())
+        if not self._locked:
+            self._held.enter_context(host.lock())
+            self._locked = True
+        return host
+
+    def must_run(self, command: str, what: str, *, seconds: float = 60, stdin: bytes = b"") -> str:
+        """What a command on the host printed. Raises CommandFailed with the end of its output."""
+        result = self.host().run(command, stdin=stdin, timeout=seconds)
+        if result.status != 0:
+            output = "\n".join((result.out + result.err).strip().splitlines()[-12:])
+            raise CommandFailed(f"could not {what} on {self.name} (exit {result.status}):\n{output}")
+        return result.out
+
+    def put(self, path: str, content: str, mode: int) -> None:
+        """Write a file on the host, all or nothing."""
+        command = (
+            f"umask 022; mkdir -p $(dirname {path}); umask 077; cat >{path}.new"
+            f" && chmod {mode:o} {path}.new && mv {path}.new {path}"
+        )
+        self.must_run(command, f"write {path}", stdin=content.encode())
+
+    def look(self) -> HostFacts:
+        """The host's facts as they are now."""
+        self.facts = probe(self.host(), self.world.stack, self.world.wanted.get(self.change.pool))
+        return self.facts
+
+    def disconnect(self) -> None:
+        """End the session and with it the lock; the next use opens a new one."""
+        self.release()
+        self.world.sessions.drop(self.name)
+
+    def release(self) -> None:
+        """Give the host's lock back."""
+        self._locked = False
+        self._held.close()

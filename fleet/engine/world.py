@@ -1,0 +1,106 @@
+"""What every step works with: the ports, what is wanted, and the few things all machines of one run share."""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from fleet.core.facts import HostFacts, read_facts
+from fleet.core.inventory import Inventory
+from fleet.core.money import Catalog
+from fleet.core.names import Tag, gitea_hash, hostkey_line
+from fleet.core.observation import Server
+from fleet.core.setup import HostWanted, probe_arguments
+from fleet.engine.ports import Clock, Cloud, Gitea, Host, Hosts, Target
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long to wait, in seconds."""
+
+    ssh: float = 300
+    cloud_init: float = 600
+    stop: float = 60
+    online: float = 90
+    foreign_key: float = 60
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """One run's view. ``stack`` and ``user_data`` are the shipped files by name."""
+
+    inventory: Inventory
+    cloud: Cloud
+    gitea: Gitea
+    hosts: Hosts
+    clock: Clock
+    stack: Mapping[str, str]
+    user_data: str
+    wanted: Mapping[str, HostWanted]
+    catalog: Catalog
+    sessions: "Sessions"
+    shared: "Shared"
+    limits: Limits = Limits()
+
+    @property
+    def fleet_tags(self) -> dict[str, str]:
+        """The tags of everything this fleet makes at Hetzner."""
+        return {Tag.FLEET: self.inventory.name, Tag.GITEA: gitea_hash(self.inventory.gitea)}
+
+
+class Sessions:
+    """One SSH session per host and run: what observing opened, applying goes on with."""
+
+    def __init__(self, hosts: Hosts) -> None:
+        self._hosts = hosts
+        self._open: dict[str, Host] = {}
+        self._lock = threading.Lock()
+
+    def get(self, server: Server) -> Host:
+        """The session with this server; one authenticated attempt when there is none yet."""
+        with self._lock:
+            host = self._open.get(server.name)
+        if host is None:
+            host = self._hosts.connect(target(server))
+            with self._lock:
+                self._open[server.name] = host
+        return host
+
+    def drop(self, name: str) -> None:
+        """Close the session with this machine, if there is one."""
+        with self._lock:
+            host = self._open.pop(name, None)
+        if host is not None:
+            host.close()
+
+    def close(self) -> None:
+        """Close all."""
+        for name in list(self._open):
+            self.drop(name)
+
+
+def target(server: Server) -> Target:
+    """Where to log in, with the only host key to accept: the one in the server's tag."""
+    address = server.ipv4 or server.ipv6 or ""
+    return Target(server.name, address, hostkey_line(server.tags[Tag.HOSTKEY]))
+
+
+class Shared:
+    """Things made once per run, when the first machine needs them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._made: dict[str, int] = {}
+
+    def once(self, what: str, make: Callable[[], int]) -> int:
+        """The id of ``what``, made by the first who asks."""
+        with self._lock:
+            if what not in self._made:
+                self._made[what] = make()
+            return self._made[what]
+
+
+def probe(host: Host, stack: Mapping[str, str], wanted: HostWanted | None) -> HostFacts:
+    """One read-only look at a host."""
+    arguments = " ".join(probe_arguments(wanted)) if wanted else ""
+    answer = host.run(f"sh -s -- {arguments}", stdin=stack["probe.sh"].encode(), timeout=60)
+    return read_facts(answer.out)

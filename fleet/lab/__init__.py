@@ -1,0 +1,1 @@
+"""A Hetzner and a Gitea on your own machine, to try, to demonstrate and to test."""

@@ -1,0 +1,4 @@
+# A server that has Docker from the start: stands for Hetzner's app image `docker-ce`.
+ARG SERVER
+FROM ${SERVER}
+RUN sh /usr/local/sbin/add-packages docker.io docker-cli docker-compose && systemctl enable docker.service

@@ -1,0 +1,90 @@
+"""The lab's process: serves the Hetzner API and the stand-in Gitea until it is told to stop.
+
+``python -m fleet.lab.serve FOLDER`` reads ``orders.json`` there, serves, and answers with ``serving.json``.
+"""
+
+import json
+import logging
+import signal
+import sys
+import threading
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from fleet.lab import network
+from fleet.lab.hetzner import HetznerApi
+from fleet.lab.images import Images
+from fleet.lab.place import write_private
+from fleet.lab.vps import DockerHypervisor
+
+GITEA_SCOPES = ("write:admin", "write:organization", "write:repository", "write:user")
+GITEA_USER = "lab"
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What to serve. ``gitea``: with the stand-in, or with somebody else's."""
+
+    lab: str
+    hetzner_token: str
+    images: Images
+    gitea: bool
+    can_disable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """Where it is served."""
+
+    hetzner: str
+    gitea: str
+    gitea_token: str
+
+
+def write_orders(folder: Path, orders: Orders) -> None:
+    """For the process that is about to start."""
+    write_private(folder / "orders.json", json.dumps(asdict(orders)))
+
+
+def read_served(folder: Path) -> Served | None:
+    """What the process answered, or None as long as it has not."""
+    path = folder / "serving.json"
+    return Served(**json.loads(path.read_text("utf-8"))) if path.exists() else None
+
+
+def main(folder: Path) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    data = json.loads((folder / "orders.json").read_text("utf-8"))
+    orders = Orders(**{**data, "images": Images(**data["images"])})
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with ExitStack() as stack:
+        served = _serve(orders, stack)
+        write_private(folder / "serving.json", json.dumps(asdict(served)))
+        stop.wait()
+
+
+def _serve(orders: Orders, stack: ExitStack) -> Served:
+    net = network.ensure(orders.lab)
+    hypervisor = DockerHypervisor(orders.lab, images=orders.images, network=net)
+    hetzner = stack.enter_context(HetznerApi(hypervisor, token=orders.hetzner_token).serve())
+    gitea_url, gitea_token = _gitea(orders, net, stack) if orders.gitea else ("", "")
+    return Served(hetzner.url, gitea_url, gitea_token)
+
+
+def _gitea(orders: Orders, net: network.Network, stack: ExitStack) -> tuple[str, str]:
+    """Imported only here: it needs the extra ``lab`` (YAML, protobuf)."""
+    from fleet.lab.gitea import Gitea
+
+    gitea = Gitea(can_disable=orders.can_disable)
+    user = gitea.add_user(GITEA_USER, admin=True)
+    token = gitea.add_token(user, GITEA_SCOPES)
+    serving = stack.enter_context(gitea.serve(net.gateway))
+    return serving.url, token
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

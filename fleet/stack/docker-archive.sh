@@ -1,0 +1,22 @@
+#!/bin/sh
+# Adds Docker's own package archive, its key checked against the fingerprint given: docker-archive.sh FINGERPRINT
+set -eu
+. /etc/os-release
+keyring=/etc/apt/keyrings/docker.asc
+install -m 0755 -d /etc/apt/keyrings
+curl -fsSL --retry 3 "https://download.docker.com/linux/$ID/gpg" -o $keyring.new
+seen=$(gpg --show-keys --with-colons $keyring.new | awk -F: '$1 == "fpr" { print $10; exit }')
+if [ "$seen" != "$1" ]; then
+    echo "Docker's archive key has fingerprint $seen, expected $1" >&2
+    exit 1
+fi
+chmod 0644 $keyring.new
+mv $keyring.new $keyring
+cat >/etc/apt/sources.list.d/docker.sources <<END
+Types: deb
+URIs: https://download.docker.com/linux/$ID
+Suites: $VERSION_CODENAME
+Components: stable
+Architectures: $(dpkg --print-architecture)
+Signed-By: $keyring
+END

@@ -1,0 +1,55 @@
+# What this host says about itself, as lines of KEY<TAB>VALUE. Read-only.
+# Arguments: "file:PATH" (its SHA-256), "package:NAME" (is it installed).
+say() { printf '%s\t%s\n' "$1" "$2"; }
+
+boot_state() {
+    command -v cloud-init >/dev/null || { echo -; return; }
+    [ -e /run/cloud-init/result.json ] || return 0
+    if grep -q '"errors": \[\]' /run/cloud-init/result.json; then echo 0; else echo 1; fi
+}
+
+say boot "$(boot_state)"
+. /etc/os-release
+say os "$ID"
+say os_version "${VERSION_ID:-}"
+say codename "${VERSION_CODENAME:-}"
+say arch "$(dpkg --print-architecture 2>/dev/null || uname -m)"
+say clock "$(date +%s)"
+say open_files "$(ulimit -H -n | grep '^[0-9]*$')"
+say setup_running "$(systemctl is-active fleet-setup.service 2>/dev/null)"
+say docker_active "$(systemctl is-active docker.service 2>/dev/null)"
+[ -e /run/reboot-required ] && say reboot_needed yes
+
+for argument in "$@"; do
+    case $argument in
+        file:*)
+            path=${argument#file:}
+            if [ -r "$path" ]; then say file "$(sha256sum "$path")"; fi ;;
+        package:*)
+            name=${argument#package:}
+            case $(dpkg-query -W -f='${db:Status-Abbrev}' "$name" 2>/dev/null) in
+                ii*) say package "$name" ;;
+                hi*) say package "$name"; say held "$name" ;;
+            esac ;;
+    esac
+done
+
+if [ -s /opt/fleet/data/.runner ]; then
+    say registration "$(sed 's/"token": *"[^"]*"/"token": ""/' /opt/fleet/data/.runner | base64 -w 0)"
+fi
+
+df -Pk "$([ -d /var/lib/docker ] && echo /var/lib/docker || echo /)" | {
+    read -r _; read -r _ size _ free _
+    say disk_size "$size"; say disk_free "$free"
+}
+
+if docker_version=$(docker version --format '{{.Server.Version}}' 2>/dev/null); then
+    say docker "$docker_version"
+    say compose "$(docker compose version --short 2>/dev/null)"
+    say bridge "$(ip -4 -o addr show docker0 2>/dev/null | sed 's/.*inet \([0-9.]*\).*/\1/')"
+    docker image ls --format '{{.Repository}}:{{.Tag}}' | while read -r image; do say image "$image"; done
+    docker ps --filter name=GITEA-ACTIONS-TASK- --format '{{.Names}}' | while read -r task; do say task "$task"; done
+    format='{{.State.Status}}|{{.State.ExitCode}}|{{.RestartCount}}|{{index .Config.Labels "fleet.config"}}|{{.Config.Image}}'
+    container=$(docker container inspect --format "$format" fleet-runner 2>/dev/null) && say container "$container"
+fi
+exit 0
