@@ -1,6 +1,6 @@
 """``fleet down``: machines leave, and no job is lost."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
@@ -13,17 +13,17 @@ from fleet.cli.options import InventoryOption, JsonOption, QuietOption, YesOptio
 from fleet.cli.story import looking, telling
 from fleet.cli.wiring import open_world
 from fleet.core.errors import Refused
-from fleet.core.machine import join
+from fleet.core.machine import Machine, join
 from fleet.core.names import is_ours
-from fleet.core.observation import Observation
+from fleet.core.observation import JobState, Observation
 from fleet.core.plan import Plan, plan_down
 from fleet.core.report import Event, Outcome, Report, Verdict
 from fleet.engine.apply import Listener, apply
 from fleet.engine.observe import observe
 from fleet.engine.world import World
 
-BETWEEN_PASSES = 5
-"""Seconds between two looks while jobs end. Nothing is held meanwhile: no lock, no worker."""
+BETWEEN_LOOKS = 5
+"""Seconds between two looks at the jobs that still run. Nothing is held meanwhile: no lock, no worker."""
 
 
 @with_verdict
@@ -87,12 +87,24 @@ def _until_gone(world: World, observation: Observation, plan: Plan, listen: List
         later = [one.machine for one in report.outcomes if one.verdict is Verdict.DEFERRED]
         if not later or not wait:
             return Report(tuple(outcomes.values()))
-        for one in report.outcomes:
-            if one.verdict is Verdict.DEFERRED:
-                listen(Event(one.machine, "waiting", one.text, one.seconds))
-        world.clock.sleep(BETWEEN_PASSES)
+        _wait_for_jobs(world, [machine for machine in machines if machine.name in later], outcomes, listen)
         observation = observe(world)
         plan = plan_down(world.inventory, observation, world.catalog, names=later)
+
+
+def _wait_for_jobs(
+    world: World, machines: Sequence[Machine], outcomes: Mapping[str, Outcome], listen: Listener
+) -> None:
+    """Until at least one of the machines has no job any more, by one list call for all."""
+    start = world.clock.now()
+    ids = {machine.name: {one.id for one in machine.runners} for machine in machines}
+    while True:
+        for machine in machines:
+            listen(Event(machine.name, "wait", outcomes[machine.name].text, world.clock.now() - start))
+        world.clock.sleep(BETWEEN_LOOKS)
+        busy = {job.runner_id for job in world.gitea.jobs(fresh=True) if job.state is JobState.RUNNING}
+        if any(not mine & busy for mine in ids.values()):
+            return
 
 
 def _remove_shared(world: World) -> None:

@@ -37,12 +37,15 @@ def up(
     patch: Annotated[
         bool, typer.Option("--patch/--no-patch", help="Whether the stand-in Gitea can disable runners by PATCH.")
     ] = True,
+    stand_ins: Annotated[
+        bool, typer.Option("--stand-ins", help="Do not ask an image hub for the real Gitea and runner.")
+    ] = False,
     name: NameOption = "lab",
 ) -> int:
     """Bring a lab up, and write an inventory for it."""
     from fleet.lab import life
 
-    wish = life.Wish(name, gitea=_real_gitea(gitea), runner=runner, can_disable=patch)
+    wish = life.Wish(name, gitea=_real_gitea(gitea), runner=runner, can_disable=patch, stand_ins=stand_ins)
     lab = life.up(wish, say)
     _show(lab)
     Console(stderr=True, highlight=False).print(f'next: eval "$(fleet lab env{_named(name)})"; fleet plan; fleet up')

@@ -163,10 +163,10 @@ def _phase_by_host(facts: HostFacts, runner: Runner | None, jobs: tuple[Job, ...
         return Phase.BOOTING
     if facts.registration is None and not facts.docker_active:
         return Phase.BARE
-    if runner is None:
-        return Phase.UNREGISTERED
     if jobs or facts.tasks:
         return Phase.BUSY
+    if runner is None:
+        return Phase.UNREGISTERED
     if asker is Asker.REPAIR:
         return Phase.OFFLINE
     if runner.disabled:

@@ -7,10 +7,9 @@ from decimal import Decimal
 from enum import StrEnum
 
 from fleet.core.errors import HostError, LoginRefused, WrongHostKey
-from fleet.core.facts import HostFacts
 from fleet.core.inventory import Inventory, Pool
 from fleet.core.lifecycle import BACK, EMPTIED, ENTER, INTO_SERVICE, OUT_OF_SERVICE, Step
-from fleet.core.machine import Machine, Phase, asker_of, join
+from fleet.core.machine import Machine, Phase, join
 from fleet.core.money import FREE, Catalog, Price, price_of
 from fleet.core.names import MachineName, Tag, is_ours, read_machine_name
 from fleet.core.observation import Observation, Server
@@ -95,6 +94,8 @@ def plan_down(inventory: Inventory, seen: Observation, catalog: Catalog, *, name
 
 
 def _into_service(machine: Machine, wanted: HostWanted) -> Change:
+    if isinstance(machine.host, WrongHostKey | LoginRefused):
+        return _refused_by_host(machine, machine.host)
     match machine.phase:
         case Phase.IDLE:
             return _idle(machine, wanted)
@@ -103,7 +104,10 @@ def _into_service(machine: Machine, wanted: HostWanted) -> Change:
         case Phase.BOOTING | Phase.BARE | Phase.UNREGISTERED | Phase.GHOST:
             return _change(Verb.FINISH, machine, _UNFINISHED[machine.phase])
         case Phase.OFFLINE:
-            return _change(Verb.REPAIR, machine, _offline_reason(machine))
+            return _change(Verb.REPAIR, machine, _offline_reason(machine), steps=_offline_steps(machine))
+        case Phase.DRAINING | Phase.DRAINED:
+            reason = f"is leaving: asked by {machine.asker or 'a person'}"
+            return Change(Verb.KEEP, machine.name, _pool_of(machine.name), reason, hint=f"fleet down {machine.name}")
         case _:
             return _change(Verb.KEEP, machine, _kept_reason(machine, wanted))
 
@@ -116,17 +120,39 @@ _UNFINISHED = {
 }
 
 
+def _refused_by_host(machine: Machine, error: HostError) -> Change:
+    """A host that answers wrongly is never touched, and never a reason to delete: the fault may be ours."""
+    return Change(Verb.REFUSE, machine.name, _pool_of(machine.name), error.message, hint=error.hint)
+
+
 def _idle(machine: Machine, wanted: HostWanted) -> Change:
     """Drift on an idle machine is mended; what restarts something does so only once the machine is empty."""
     facts = machine.facts
     if facts is None:
-        return _change(Verb.KEEP, machine, f"online; SSH does not answer ({_said(machine.host)})", steps=())
+        return _unasked(machine)
     found = drift(facts, wanted)
     if not found:
         return _change(Verb.KEEP, machine, "online, idle, as wanted")
     reason = "differs from the inventory: " + ", ".join(one.what for one in found)
     steps = (*EMPTIED, *BACK) if any(one.restarts for one in found) else (Step.SET_UP,)
     return _change(Verb.REPAIR, machine, reason, steps=steps)
+
+
+def _unasked(machine: Machine) -> Change:
+    """Gitea sees its runner, we do not see its host: it works, and cannot be looked after."""
+    said = machine.host.message if isinstance(machine.host, HostError) else "its host was not asked"
+    return Change(Verb.KEEP, machine.name, _pool_of(machine.name), f"online, but {said}", hint=_ssh_hint(machine))
+
+
+def _ssh_hint(machine: Machine) -> str:
+    return (machine.host.hint if isinstance(machine.host, HostError) else "") or "is port 22 open to you?"
+
+
+def _offline_steps(machine: Machine) -> tuple[Step, ...]:
+    """A runner that is up may come back and take a job at any moment: it is emptied before anything restarts."""
+    container = machine.facts.container if machine.facts else None
+    stopped = container is None or not container.running
+    return BACK if stopped and machine.asker is None else (*EMPTIED, *BACK)
 
 
 def _offline_reason(machine: Machine) -> str:
@@ -146,10 +172,8 @@ def _kept_reason(machine: Machine, wanted: HostWanted) -> str:
             return f"busy with {_jobs(machine)}{later}"
         case Phase.PAUSED:
             return "disabled in Gitea, not by fleet"
-        case Phase.HELD:
-            return "held by a person"
         case _:
-            return f"leaving: asked by {machine.asker or 'a person'}"
+            return "held by a person"
 
 
 def _jobs(machine: Machine) -> str:
@@ -159,11 +183,8 @@ def _jobs(machine: Machine) -> str:
 
 
 def _lost(machine: Machine) -> Change:
-    """Silent past its grace: hard reset once, rebuild once, then it is a person's turn (never a new server).
-    A host that answers wrongly is never touched: the fault may be ours."""
+    """Silent past its grace: hard reset once, rebuild once, then it is a person's turn (never a new server)."""
     rung = machine.server.tags.get(Tag.SUSPECT, "").partition(".")[0] if machine.server else ""
-    if isinstance(machine.host, WrongHostKey | LoginRefused):
-        return Change(Verb.REFUSE, machine.name, _pool_of(machine.name), machine.host.message, hint=machine.host.hint)
     if rung == "rebuild":
         hint = f"fleet down {machine.name}"
         reason = "silent, also after a hard reset and a rebuild"
@@ -261,10 +282,6 @@ def _pool_of(name: str) -> str:
     return parts.pool if parts else ""
 
 
-def _said(host: HostError | HostFacts | None) -> str:
-    return host.message if isinstance(host, HostError) else "not asked"
-
-
 def _priced(changes: list[Change], inventory: Inventory, seen: Observation, catalog: Catalog) -> Plan:
     ours = {s.name: s for s in seen.servers if is_ours(s.name, s.tags, inventory.name, inventory.gitea)}
     prices = {name: server_price(server, catalog) for name, server in ours.items()}
@@ -295,8 +312,3 @@ def _is_number(text: str) -> bool:
 def paid_minutes_left(created: datetime, now: datetime) -> int:
     """Minutes until the next hour is billed (Hetzner bills every started hour from ``created``)."""
     return 60 - int((now - created).total_seconds() // 60) % 60
-
-
-def wants_back(tags: dict[str, str]) -> bool:
-    """Whether a repair of ours, not a person, took this machine out of service."""
-    return asker_of(tags) is not None and tags[Tag.DRAINING].startswith("repair.")

@@ -70,6 +70,7 @@ class HostWanted:
     labels: tuple[str, ...]
     config_hash: str
     bridge: str
+    runner_url: str
 
     @property
     def files(self) -> tuple[WantedFile, ...]:
@@ -131,6 +132,7 @@ def host_wanted(inventory: Inventory, pool: Pool, stack: Mapping[str, str]) -> H
         labels=labels,
         config_hash=config_hash(compose),
         bridge=bridge,
+        runner_url=inventory.gitea.runner_url,
     )
 
 
@@ -243,7 +245,14 @@ def drift(facts: HostFacts, wanted: HostWanted) -> tuple[Drift, ...]:
     container = facts.container
     if container is not None and container.running and container.config != wanted.config_hash:
         found.append(Drift("the runner has an older configuration", True))
+    if facts.registration is not None and not same_url(facts.registration.address, wanted.runner_url):
+        found.append(Drift(f"its runner is registered at {facts.registration.address}", True))
     return tuple(found)
+
+
+def same_url(one: str, other: str) -> bool:
+    """Whether two addresses of a Gitea differ in nothing but a slash at the end."""
+    return one.rstrip("/") == other.rstrip("/")
 
 
 def changes(facts: HostFacts, wanted: HostWanted) -> tuple[HostChange, ...]:

@@ -105,11 +105,6 @@ def logs(client: GiteaClient, pushed: Pushed) -> Iterator[tuple[str, str]]:
         yield str(job["name"]), text.decode(errors="replace")
 
 
-def remove(client: GiteaClient, pushed: Pushed) -> None:
-    """Delete the repository again."""
-    client.call("DELETE", f"/repos/{pushed.repo}")
-
-
 def _word(job: dict[str, Any]) -> str:
     if job["status"] == "completed":
         return f"{job['conclusion']} on {job.get('runner_name') or 'no runner'}"

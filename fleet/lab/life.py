@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from fleet.core.errors import FleetError, Refused
-from fleet.lab import docker_cli, images, mirror, network, vps
+from fleet.lab import docker_cli, images, mirror, network, real_gitea, vps
 from fleet.lab.docker_cli import DockerError
 from fleet.lab.place import Lab, find, folder_of, remember, write_private
 from fleet.lab.serve import Orders, Served, read_served, write_orders
@@ -26,19 +26,22 @@ Say = Callable[[str], None]
 STAND_IN_RUNNER = Path(__file__).parent / "runner" / "stand_in_runner.py"
 RUNNER = "gitea/runner:4.1.0"
 JOB_IMAGE = "fleet-lab/job:latest"
-PULL_SECONDS = 20
+PULL_SECONDS = 120
+"""For an image from a hub. Where there is none, the answer is no within a second or two."""
+
 SERVE_SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
     """What a lab should be like. ``gitea``: URL and token of a real one; ``runner``: an image of the local Docker
-    to run instead of the stand-in, under its own name."""
+    to run instead of the stand-in, under its own name; ``stand_ins``: do not ask a hub for real images."""
 
     name: str
     gitea: tuple[str, str] | None = None
     runner: str = ""
     can_disable: bool = True
+    stand_ins: bool = False
 
 
 def up(wish: Wish, say: Say) -> Lab:
@@ -69,9 +72,10 @@ def _up(wish: Wish, say: Say) -> Lab:
     runner, kind, local = _runner(wish, made.runner, say)
     shelf.push({JOB_IMAGE: made.job, runner: local}, say)
     token = secrets.token_hex(32)
-    write_orders(folder, Orders(wish.name, token, made, wish.gitea is None, wish.can_disable))
+    real = wish.gitea or _real_gitea(wish, net, say)
+    write_orders(folder, Orders(wish.name, token, made, real is None, wish.can_disable))
     pid, served = _start(folder, say)
-    gitea, gitea_token = wish.gitea or (served.gitea, served.gitea_token)
+    gitea, gitea_token = real or (served.gitea, served.gitea_token)
     lab = Lab(
         name=wish.name,
         folder=str(folder),
@@ -80,10 +84,11 @@ def _up(wish: Wish, say: Say) -> Lab:
         hetzner_token=token,
         gitea=gitea,
         gitea_token=gitea_token,
-        gitea_kind="yours" if wish.gitea else "stand-in",
+        gitea_kind="yours" if wish.gitea else "real" if real else "stand-in",
         runner=runner,
         runner_kind=kind,
         mirror=shelf.url,
+        gitea_readonly_token=served.gitea_readonly_token,
     )
     remember(lab)
     _write_key(folder / "ssh.ed25519")
@@ -104,12 +109,29 @@ def _runner(wish: Wish, stand_in: str, say: Say) -> tuple[str, str, str]:
     the stand-in under the real one's name."""
     if wish.runner:
         return wish.runner, "yours", wish.runner
-    say(f"asking for the real {RUNNER}")
-    try:
-        docker_cli.run(("pull", "--quiet", RUNNER), timeout=PULL_SECONDS)
-    except DockerError:
+    if wish.stand_ins or not _can_be_had(RUNNER, say):
         return RUNNER, "stand-in", stand_in
     return RUNNER, "real", RUNNER
+
+
+def _real_gitea(wish: Wish, net: network.Network, say: Say) -> tuple[str, str] | None:
+    """URL and token of the real Gitea as a container, or None where its image cannot be had."""
+    if wish.stand_ins or not _can_be_had(real_gitea.IMAGE, say):
+        return None
+    say(f"starting {real_gitea.IMAGE}")
+    return real_gitea.start(net, real_gitea.IMAGE)
+
+
+def _can_be_had(image: str, say: Say) -> bool:
+    say(f"asking for the real {image}")
+    try:
+        docker_cli.run(("image", "inspect", "--format", "{{.Id}}", image))
+    except DockerError:
+        try:
+            docker_cli.run(("pull", "--quiet", image), timeout=PULL_SECONDS)
+        except DockerError:
+            return False
+    return True
 
 
 def _start(folder: Path, say: Say) -> tuple[int, Served]:

@@ -2,7 +2,8 @@
 
 .1          the machine itself: the lab's Hetzner and Gitea listen here
 .2          the mirror
-.3 - .9     other containers of the lab
+.3          Gitea, where it is the real one
+.4 - .9     other containers of the lab
 .10 - .254  servers
 """
 
@@ -42,6 +43,11 @@ class Network:
     def mirror(self) -> str:
         """The mirror's address."""
         return str(self.subnet[2])
+
+    @property
+    def gitea(self) -> str:
+        """The real Gitea's address, where there is one."""
+        return str(self.subnet[3])
 
     def server(self, slot: int) -> str:
         """The address of a server's place, counted from 0; they come round after `SERVERS`."""

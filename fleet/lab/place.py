@@ -23,6 +23,7 @@ class Lab:
     runner: str
     runner_kind: str
     mirror: str
+    gitea_readonly_token: str = ""
 
     @property
     def inventory(self) -> Path:

@@ -19,6 +19,9 @@ from fleet.lab.place import write_private
 from fleet.lab.vps import DockerHypervisor
 
 GITEA_SCOPES = ("write:admin", "write:organization", "write:repository", "write:user")
+GITEA_READONLY_SCOPES = ("read:repository", "read:user")
+"""Of a second token, to see what a client says of one that may too little."""
+
 GITEA_USER = "lab"
 
 
@@ -40,6 +43,7 @@ class Served:
     hetzner: str
     gitea: str
     gitea_token: str
+    gitea_readonly_token: str = ""
 
 
 def write_orders(folder: Path, orders: Orders) -> None:
@@ -71,19 +75,18 @@ def _serve(orders: Orders, stack: ExitStack) -> Served:
     net = network.ensure(orders.lab)
     hypervisor = DockerHypervisor(orders.lab, images=orders.images, network=net)
     hetzner = stack.enter_context(HetznerApi(hypervisor, token=orders.hetzner_token).serve())
-    gitea_url, gitea_token = _gitea(orders, net, stack) if orders.gitea else ("", "")
-    return Served(hetzner.url, gitea_url, gitea_token)
+    return Served(hetzner.url, *(_gitea(orders, net, stack) if orders.gitea else ("", "")))
 
 
-def _gitea(orders: Orders, net: network.Network, stack: ExitStack) -> tuple[str, str]:
-    """Imported only here: it needs the extra ``lab`` (YAML, protobuf)."""
+def _gitea(orders: Orders, net: network.Network, stack: ExitStack) -> tuple[str, str, str]:
+    """Its URL and two tokens. Imported only here: it needs the extra ``lab`` (YAML, protobuf)."""
     from fleet.lab.gitea import Gitea
 
     gitea = Gitea(can_disable=orders.can_disable)
     user = gitea.add_user(GITEA_USER, admin=True)
-    token = gitea.add_token(user, GITEA_SCOPES)
+    tokens = (gitea.add_token(user, GITEA_SCOPES), gitea.add_token(user, GITEA_READONLY_SCOPES))
     serving = stack.enter_context(gitea.serve(net.gateway))
-    return serving.url, token
+    return serving.url, *tokens
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from fleet.core.setup import (
     PutFile,
     Run,
     changes,
+    same_url,
 )
 from fleet.engine.ports import Host
 from fleet.engine.wait import wait_for
@@ -172,7 +173,7 @@ def _agreed(work: Work, facts: HostFacts) -> Runner | None:
     seen = facts.registration
     if seen is None or seen.name != work.name:
         return None
-    if seen.address.rstrip("/") != work.world.inventory.gitea.runner_url.rstrip("/"):
+    if not same_url(seen.address, work.wanted.runner_url):
         return None
     return work.world.gitea.runner(seen.id)
 

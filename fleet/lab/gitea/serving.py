@@ -94,6 +94,7 @@ class _Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # one packet per answer: head and body in two would each wait for the other's receipt
     server: _Server
 
     def _serve(self) -> None:
