@@ -13,7 +13,7 @@ from typing import NoReturn, ParamSpec
 from rich.console import Console
 from rich.text import Text
 
-from fleet.core.errors import FleetError, Refused
+from fleet.core.errors import FleetError, FleetLocked, Refused
 from fleet.core.report import Report, Verdict
 
 P = ParamSpec("P")
@@ -30,7 +30,7 @@ def with_verdict(command: Callable[P, int]) -> Callable[P, None]:
             code = command(*args, **kwargs)
         except FleetError as error:
             show_error(error)
-            code = UNTOUCHED if isinstance(error, Refused) else FAILED
+            code = _code_of_error(error)
         except KeyboardInterrupt:
             _interrupted()
         except BrokenPipeError:
@@ -38,6 +38,12 @@ def with_verdict(command: Callable[P, int]) -> Callable[P, None]:
         sys.exit(code)
 
     return wrapped
+
+
+def _code_of_error(error: FleetError) -> int:
+    if isinstance(error, FleetLocked):
+        return LOCKED
+    return UNTOUCHED if isinstance(error, Refused) else FAILED
 
 
 def show_error(error: FleetError) -> None:

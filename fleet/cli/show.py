@@ -17,7 +17,9 @@ VERB_STYLES = {
     Verb.REPAIR: "yellow",
     Verb.KEEP: "dim",
     Verb.REMOVE: "red",
+    Verb.TAKE_BACK: "green",
     Verb.REFUSE: "bold red",
+    Verb.LIMIT: "bold yellow",
 }
 
 PHASE_STYLES = {
@@ -57,8 +59,8 @@ def plan_table(fleet: str, plan: Plan) -> RenderableType:
 
 def _cost(fleet: str, plan: Plan) -> Text:
     if plan.before == plan.after:
-        return Text(f"fleet {fleet} costs {euros(plan.after)}, net list prices")
-    return Text(f"fleet {fleet} costs {euros(plan.before)} now, {euros(plan.after)} then, net list prices")
+        return Text(f"fleet {fleet} costs {euros(plan.after)}; net list prices")
+    return Text(f"fleet {fleet} costs €{plan.before.hour:.4f} per hour now, then {euros(plan.after)}; net")
 
 
 def _with_hint(text: str, hint: str) -> Text:

@@ -20,6 +20,7 @@ FleetError
 │   ├── WrongHostKey         it answers with another key than the one we made
 │   ├── CommandFailed        a command ended with an error
 │   └── HostLocked           another fleet process works on this host
+├── FleetLocked              another pass of this fleet runs on this computer (exit 4)
 ├── StepFailed               a step could not do its work; names the machine
 └── Deferred                 not now: the next pass goes on (not a failure)
 
@@ -136,6 +137,10 @@ class CommandFailed(HostError):
 
 class HostLocked(HostError):
     """Another fleet process holds this host's lock."""
+
+
+class FleetLocked(FleetError):
+    """Another pass of this fleet runs on this computer; the message says who holds the lock."""
 
 
 class StepFailed(FleetError):

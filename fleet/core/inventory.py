@@ -1,6 +1,7 @@
 """What is wanted: the inventory as plain values. ``edges/inventory_toml.py`` makes them from the file."""
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 
 from fleet.core.secret import FromEnv, SecretSource
@@ -103,14 +104,35 @@ class RunnerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Schedule:
+    """Other sizes for some hours: from each time of ``start`` (a cron expression in ``zone``), ``seconds`` long.
+
+    None leaves the pool's own value.
+    """
+
+    start: str
+    zone: str
+    seconds: int
+    min: int | None = None
+    idle: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Pool:
-    """Machines made alike. ``types`` and ``locations`` are in order of preference."""
+    """Machines made alike. ``types`` and ``locations`` are in order of preference.
+
+    ``idle``: machines kept free beyond what jobs need. ``priority``: the higher is served first when jobs or
+    limits must choose.
+    """
 
     name: str
     runner: RunnerSettings
     docker: DockerSettings = DockerSettings()
     min: int = 1
     max: int = 1
+    idle: int = 0
+    priority: int = 0
+    schedule: tuple[Schedule, ...] = ()
     types: tuple[str, ...] = ()
     locations: tuple[str, ...] = ()
     image: str = "debian-13"
@@ -119,14 +141,30 @@ class Pool:
 
 
 @dataclass(frozen=True, slots=True)
+class CronSettings:
+    """Passes from cron. ``minutes``: between two passes. ``ping_url`` is called after each good pass; ``alert``: a
+    command (its text on stdin) run once when passes keep failing."""
+
+    minutes: int = 5
+    ping_url: str = ""
+    alert: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Inventory:
-    """Everything a person wants. ``warnings`` are what works, but not for long."""
+    """Everything a person wants. ``warnings`` are what works, but not for long.
+
+    ``max``: machines of all pools together. ``max_eur_per_hour``: list prices, net, of all that exists at once.
+    """
 
     name: str
     gitea: GiteaSettings
     pools: tuple[Pool, ...]
     hetzner: HetznerSettings = HetznerSettings()
     ssh: SshSettings = SshSettings()
+    max: int | None = None
+    max_eur_per_hour: Decimal | None = None
+    cron: CronSettings = CronSettings()
     source: str = field(default="inventory.toml", compare=False)
     warnings: tuple[str, ...] = field(default=(), compare=False)
 

@@ -25,6 +25,7 @@ class Step(StrEnum):
 
     ASK_REPAIR = "mark for repair"
     ASK_LEAVE = "mark as draining"
+    ASK_SCALE = "mark as surplus"
     CORDON = "cordon"
     EMPTY = "look for jobs"
     STOP = "stop runner"
@@ -32,20 +33,23 @@ class Step(StrEnum):
     DEREGISTER = "deregister"
     DELETE = "delete server"
 
+    NOTE_GHOST = "note the ghost"
+    FORGET_GHOST = "remove the ghost"
+
 
 ENTER = (Step.BOOT, Step.SET_UP, Step.REGISTER, Step.START, Step.ONLINE)
 """Into service, from the first boot on."""
 
-LEAVE = (
-    Step.ASK_LEAVE,
-    Step.CORDON,
-    Step.EMPTY,
-    Step.STOP,
-    Step.STILL_EMPTY,
-    Step.DEREGISTER,
-    Step.DELETE,
-)
-"""Out of it without losing a job (design: section 6). Stops at the first that is not done."""
+_OUT = (Step.CORDON, Step.EMPTY, Step.STOP, Step.STILL_EMPTY, Step.DEREGISTER, Step.DELETE)
+
+LEAVE = (Step.ASK_LEAVE, *_OUT)
+"""Out of it without losing a job (design: section 6), because a person asked. Stops at the first that is not done."""
+
+LEAVE_AS_SURPLUS = (Step.ASK_SCALE, *_OUT)
+"""The same, asked by a pass: what it began, a later pass may take back."""
+
+DRAIN = (Step.ASK_LEAVE, Step.CORDON, Step.EMPTY)
+"""No new job, and the running ones end; the machine stays, and waits for a person."""
 
 EMPTIED = (Step.ASK_REPAIR, Step.CORDON, Step.EMPTY, Step.STOP, Step.STILL_EMPTY)
 """A step that restarts something on a host comes only after these."""
@@ -53,6 +57,20 @@ EMPTIED = (Step.ASK_REPAIR, Step.CORDON, Step.EMPTY, Step.STOP, Step.STILL_EMPTY
 BACK = (Step.SET_UP, Step.REGISTER, Step.UNCORDON, Step.START, Step.ONLINE, Step.BACK_AGAIN)
 """Back into service after a repair. Uncordoned before it starts: a runner that has once been told "nothing for
 you" does not hear of jobs that already waited. The tag goes last."""
+
+TAKE_BACK_EMPTY = (
+    Step.ASK_REPAIR,
+    Step.STOP,
+    Step.STILL_EMPTY,
+    Step.UNCORDON,
+    Step.START,
+    Step.ONLINE,
+    Step.BACK_AGAIN,
+)
+"""Back from a cordon. The runner starts anew, so that it hears of jobs that already waited."""
+
+TAKE_BACK_BUSY = (Step.ASK_REPAIR, Step.UNCORDON, Step.BACK_AGAIN)
+"""The same with jobs on it: after the next of them ends, its runner asks for all that waits."""
 
 INTO_SERVICE: dict[Phase, tuple[Step, ...]] = {
     Phase.ABSENT: (Step.CREATE, *ENTER),
@@ -68,13 +86,13 @@ INTO_SERVICE: dict[Phase, tuple[Step, ...]] = {
     Phase.DRAINING: (),
     Phase.DRAINED: (),
     Phase.ORPHAN: (),
-    Phase.GHOST: (Step.CREATE, *ENTER),
+    Phase.GHOST: (),
 }
 """What brings a machine into service. Empty: nothing to do, or not ours to do."""
 
 OUT_OF_SERVICE: dict[Phase, tuple[Step, ...]] = {
     Phase.ABSENT: (),
-    Phase.GHOST: (Step.EMPTY, Step.DEREGISTER),
+    Phase.GHOST: (Step.FORGET_GHOST,),
     Phase.HELD: (),
     **dict.fromkeys(
         (

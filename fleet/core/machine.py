@@ -74,6 +74,12 @@ def asker_of(tags: Mapping[str, str]) -> Asker | None:
     return Asker(word) if word in set(Asker) else Asker.PERSON
 
 
+def is_held(tags: Mapping[str, str], at: datetime) -> bool:
+    """Whether a person keeps it as it is: for ever, or until the time in the tag ``held`` (``until.<epoch>``)."""
+    word, _, epoch = tags.get(Tag.HELD, "").partition(".")
+    return bool(word) and not (epoch.isdigit() and int(epoch) <= at.timestamp())
+
+
 def join(inventory: Inventory, seen: Observation) -> tuple[Machine, ...]:
     """One row for each server of ours and each runner of ours without a server, in order of names.
 
@@ -141,7 +147,7 @@ def _phase(
     """Looked at in this order: what a person said, what is leaving, what is not wanted, then the life itself."""
     if server is None:
         return Phase.GHOST
-    if Tag.HELD in server.tags:
+    if is_held(server.tags, at):
         return Phase.HELD
     if asker_of(server.tags) in {Asker.PERSON, Asker.SCALE}:
         return Phase.DRAINED if not jobs and _stopped(host, runner) else Phase.DRAINING

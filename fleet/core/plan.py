@@ -24,7 +24,9 @@ class Verb(StrEnum):
     REPAIR = "repair"
     KEEP = "keep"
     REMOVE = "remove"
+    TAKE_BACK = "take back"
     REFUSE = "refuse"
+    LIMIT = "limit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,11 @@ class Plan:
 
 SETTLED = frozenset({Phase.IDLE, Phase.BUSY, Phase.PAUSED, Phase.HELD})
 COMING = frozenset({Phase.BOOTING, Phase.BARE, Phase.UNREGISTERED, Phase.OFFLINE, Phase.LOST})
+IN_SERVICE = SETTLED | COMING
 """Phases that count as a machine the pool has, or soon will have."""
+
+UNWANTED = frozenset({Phase.ORPHAN, Phase.GHOST})
+"""What the inventory does not want: a server, or a runner's record without one."""
 
 
 def plan_up(
@@ -76,11 +82,14 @@ def plan_up(
     changes: list[Change] = []
     for pool in inventory.pools:
         if only in {None, pool.name}:
-            mine = [m for m in machines if m.pool is pool and m.phase is not Phase.ORPHAN]
-            changes += [_into_service(machine, wanted[pool.name]) for machine in mine]
-            changes += _missing(inventory, pool, mine, seen, catalog, add)
-    changes += [_unwanted(m) for m in machines if m.phase is Phase.ORPHAN or m.pool is None]
-    return _priced(changes, inventory, seen, catalog)
+            mine = [m for m in machines if m.pool is pool and m.phase not in UNWANTED]
+            changes += [into_service(machine, wanted[pool.name]) for machine in mine]
+            have = sum(machine.phase in IN_SERVICE for machine in mine)
+            most = min(max(pool.min, have) + add, pool.max) if add else pool.min
+            changes += missing(inventory, pool, machines, seen, catalog, most)
+    made = {change.machine for change in changes}
+    changes += [_unwanted(m) for m in machines if m.phase in UNWANTED and m.name not in made]
+    return priced(changes, inventory, seen, catalog)
 
 
 def plan_down(inventory: Inventory, seen: Observation, catalog: Catalog, *, names: Sequence[str] = ()) -> Plan:
@@ -90,10 +99,10 @@ def plan_down(inventory: Inventory, seen: Observation, catalog: Catalog, *, name
         for machine in join(inventory, seen)
         if not names or machine.name in names or _pool_of(machine.name) in names
     ]
-    return _priced(changes, inventory, seen, catalog)
+    return priced(changes, inventory, seen, catalog)
 
 
-def _into_service(machine: Machine, wanted: HostWanted) -> Change:
+def into_service(machine: Machine, wanted: HostWanted) -> Change:
     if isinstance(machine.host, WrongHostKey | LoginRefused):
         return _refused_by_host(machine, machine.host)
     match machine.phase:
@@ -101,7 +110,7 @@ def _into_service(machine: Machine, wanted: HostWanted) -> Change:
             return _idle(machine, wanted)
         case Phase.LOST:
             return _lost(machine)
-        case Phase.BOOTING | Phase.BARE | Phase.UNREGISTERED | Phase.GHOST:
+        case Phase.BOOTING | Phase.BARE | Phase.UNREGISTERED:
             return _change(Verb.FINISH, machine, _UNFINISHED[machine.phase])
         case Phase.OFFLINE:
             return _change(Verb.REPAIR, machine, _offline_reason(machine), steps=_offline_steps(machine))
@@ -116,7 +125,6 @@ _UNFINISHED = {
     Phase.BOOTING: "the server is booting",
     Phase.BARE: "the server runs and is not set up",
     Phase.UNREGISTERED: "Gitea has no runner for it",
-    Phase.GHOST: "Gitea has its runner, the server is gone",
 }
 
 
@@ -194,16 +202,21 @@ def _lost(machine: Machine) -> Change:
     return _change(Verb.REPAIR, machine, "SSH is silent and Gitea says offline")
 
 
-def _missing(
-    inventory: Inventory, pool: Pool, mine: list[Machine], seen: Observation, catalog: Catalog, add: int
+def missing(
+    inventory: Inventory,
+    pool: Pool,
+    machines: Sequence[Machine],
+    seen: Observation,
+    catalog: Catalog,
+    wanted: int,
 ) -> list[Change]:
-    """How many, then which: up to ``min`` plus ``add``, at the lowest free numbers up to ``max``.
+    """How many, then which: up to ``wanted``, at the lowest free numbers up to ``max``.
 
-    Ghosts are finished in place (their name gets a server again), so they count as had.
+    The number of a ghost is free: its name gets a server again, and its record goes when the new one is registered.
     """
-    have = sum(machine.phase in SETTLED | COMING | {Phase.GHOST} for machine in mine)
-    wanted = min(max(pool.min, have) + add, pool.max) if add else pool.min
-    taken = {machine.name for machine in mine}
+    mine = [machine for machine in machines if machine.pool is pool]
+    have = sum(machine.phase in IN_SERVICE for machine in mine)
+    taken = {machine.name for machine in mine if machine.phase is not Phase.GHOST or _online(machine)}
     strangers = {s.name: s for s in seen.servers if not is_ours(s.name, s.tags, inventory.name, inventory.gitea)}
     changes: list[Change] = []
     for n in range(1, pool.max + 1):
@@ -215,6 +228,10 @@ def _missing(
         elif name not in taken:
             changes.append(_create(name, pool, catalog, have + len(changes), wanted))
     return changes
+
+
+def _online(machine: Machine) -> bool:
+    return machine.runner is not None and machine.runner.online
 
 
 def _namesake(name: str, pool: Pool, server: Server) -> Change:
@@ -258,7 +275,7 @@ def first_choice(pool: Pool, catalog: Catalog) -> tuple[str, str] | None:
 def _unwanted(machine: Machine) -> Change:
     hint = f"fleet down {machine.name}"
     if machine.phase is Phase.GHOST:
-        reason = "a runner without a server, of a pool the inventory does not have"
+        reason = "Gitea has a runner of this name, and there is no server"
     else:
         reason = "the inventory does not want it (any more)"
     return Change(Verb.KEEP, machine.name, _pool_of(machine.name), reason, hint=hint)
@@ -282,17 +299,19 @@ def _pool_of(name: str) -> str:
     return parts.pool if parts else ""
 
 
-def _priced(changes: list[Change], inventory: Inventory, seen: Observation, catalog: Catalog) -> Plan:
+def priced(changes: Sequence[Change], inventory: Inventory, seen: Observation, catalog: Catalog) -> Plan:
+    """The plan of these changes, with what the fleet costs before and after them."""
     ours = {s.name: s for s in seen.servers if is_ours(s.name, s.tags, inventory.name, inventory.gitea)}
     prices = {name: server_price(server, catalog) for name, server in ours.items()}
     before = sum(prices.values(), FREE)
     gone = sum((prices.get(c.machine, FREE) for c in changes if c.verb is Verb.REMOVE), FREE)
-    new = sum((_new_price(c, inventory, catalog) for c in changes if Step.CREATE in c.steps), FREE)
+    new = sum((new_price(c, inventory, catalog) for c in changes if Step.CREATE in c.steps), FREE)
     after = Price(before.hour - gone.hour + new.hour, before.month - gone.month + new.month)
     return Plan(tuple(changes), before, after)
 
 
-def _new_price(change: Change, inventory: Inventory, catalog: Catalog) -> Price:
+def new_price(change: Change, inventory: Inventory, catalog: Catalog) -> Price:
+    """What the server that this change creates will most likely cost."""
     pool = inventory.pool(change.pool)
     pair = first_choice(pool, catalog) if pool else None
     return (price_of(catalog, *pair) or FREE) if pair else FREE

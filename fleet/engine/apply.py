@@ -131,5 +131,7 @@ def _done(change: Change) -> str:
             return "repaired"
         case Verb.REMOVE:
             return "gone: runner deregistered, server deleted"
-        case Verb.KEEP | Verb.REFUSE:
+        case Verb.TAKE_BACK:
+            return "back in service"
+        case Verb.KEEP | Verb.REFUSE | Verb.LIMIT:
             return change.reason

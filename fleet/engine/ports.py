@@ -78,6 +78,12 @@ class Cloud(Protocol):
     def ensure_firewall(self, name: str, allow_from: Sequence[str], tags: Mapping[str, str]) -> int:
         """The id of the managed firewall: found by name and tags or made; rules changed in place."""
 
+    def firewall_tags(self, name: str, tags: Mapping[str, str]) -> Mapping[str, str]:
+        """All tags of the managed firewall, or none when there is no such firewall of ours."""
+
+    def set_firewall_tags(self, firewall_id: int, changes: Mapping[str, str | None]) -> None:
+        """Change only these tags of the firewall (None removes), read by id, written, read back."""
+
     def remove_shared(self, tags: Mapping[str, str]) -> tuple[str, ...]:
         """Delete the SSH keys and firewalls with all these tags, when no server uses them; their names."""
 

@@ -149,6 +149,14 @@ class HetznerCloud:
         """The id of the managed firewall: found by name and tags or made; rules changed in place."""
         return self._things.ensure_firewall(name, allow_from, tags)
 
+    def firewall_tags(self, name: str, tags: Mapping[str, str]) -> Mapping[str, str]:
+        """All tags of the managed firewall, or none when there is no such firewall of ours."""
+        return self._things.firewall_tags(name, tags)
+
+    def set_firewall_tags(self, firewall_id: int, changes: Mapping[str, str | None]) -> None:
+        """Change only these tags of the firewall (None removes), read by id, written, read back."""
+        self._things.set_firewall_tags(firewall_id, changes)
+
     def remove_shared(self, tags: Mapping[str, str]) -> tuple[str, ...]:
         """Delete the SSH keys and firewalls that carry all these tags; their names."""
         return self._things.remove_shared(tags)

@@ -22,6 +22,9 @@ from fleet.edges.hetzner.errors import is_gone
 from fleet.edges.hetzner.gate import Gate
 
 EVERYWHERE = ("0.0.0.0/0", "::/0")
+TAG_TRIES = 5
+"""Writings of tags that another writer may undo before we give up."""
+
 UNUSED_TRIES = 30
 """Looks, a second apart, until a firewall has lost the servers that were just deleted."""
 
@@ -63,6 +66,26 @@ class SharedThings:
         _refuse_namesake(found, name, tags)
         self._correct(found, name, rules)
         return there(found.id)
+
+    def firewall_tags(self, name: str, tags: Mapping[str, str]) -> Mapping[str, str]:
+        """All tags of the firewall of this name and these tags; none where there is no such one."""
+        found = self._firewall_named(name)
+        labels = dict(found.labels or {}) if found else {}
+        return labels if tags.items() <= labels.items() else {}
+
+    def set_firewall_tags(self, number: int, changes: Mapping[str, str | None]) -> None:
+        """Change only these tags; what another writer lost us is written again."""
+        doing = f"set tags of firewall {number}"
+        for _ in range(TAG_TRIES):
+            self._gate.call(doing, lambda client: _write_tags(client, number, changes))
+            now = self._gate.call(doing, lambda client: client.firewalls.get_by_id(number)).labels or {}
+            if all(now.get(key) == value for key, value in changes.items()):
+                return
+        raise CloudError(
+            f"could not {doing}: somebody else keeps changing them",
+            code="conflict",
+            hint="is another fleet process or script at work? Try again when it is done",
+        )
 
     def remove_shared(self, tags: Mapping[str, str]) -> tuple[str, ...]:
         """Delete the firewalls and keys that carry all these tags; their names. No tags: nothing."""
@@ -152,6 +175,14 @@ class SharedThings:
             doing,
             self._gate.call(doing, lambda client: client.firewalls.remove_from_resources(firewall, resources)),
         )
+
+
+def _write_tags(client: Client, number: int, changes: Mapping[str, str | None]) -> None:
+    firewall = client.firewalls.get_by_id(number)
+    old = dict(firewall.labels or {})
+    new = {key: value for key, value in (old | dict(changes)).items() if value is not None}
+    if new != old:
+        client.firewalls.update(firewall, labels=new)
 
 
 def _delete_key(client: Client, key: BoundSSHKey) -> bool:

@@ -1,7 +1,7 @@
 """What each step of a machine's life does. Each looks first at what is there, so each can run twice."""
 
 from fleet.core.lifecycle import Step
-from fleet.engine.steps import create, enter, leave
+from fleet.engine.steps import create, enter, ghost, leave
 from fleet.engine.work import Work
 
 
@@ -28,7 +28,7 @@ def do(step: Step, work: Work) -> None:
             enter.uncordon(work)
         case Step.BACK_AGAIN:
             enter.back_again(work)
-        case Step.ASK_REPAIR | Step.ASK_LEAVE:
+        case Step.ASK_REPAIR | Step.ASK_LEAVE | Step.ASK_SCALE:
             leave.ask(work, step)
         case Step.CORDON:
             leave.cordon(work)
@@ -42,3 +42,7 @@ def do(step: Step, work: Work) -> None:
             leave.deregister(work)
         case Step.DELETE:
             leave.delete(work)
+        case Step.NOTE_GHOST:
+            ghost.note(work)
+        case Step.FORGET_GHOST:
+            ghost.forget(work)

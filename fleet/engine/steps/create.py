@@ -9,6 +9,7 @@ from fleet.core.names import Tag, birth_tags, hostkey_tag, is_ours, read_machine
 from fleet.core.observation import Server, ServerStatus
 from fleet.core.orders import ServerOrder
 from fleet.core.plan import choices
+from fleet.engine import memory
 from fleet.engine.wait import wait_for
 from fleet.engine.work import Work
 
@@ -76,8 +77,6 @@ def _tags(work: Work, public: str, price: Price | None) -> dict[str, str]:
 
 def _order(work: Work, type_name: str, location: str, user_data: str, tags: dict[str, str]) -> ServerOrder:
     world = work.world
-    name = f"fleet-{world.inventory.name}"
-    allow = world.inventory.ssh.allow_from
     public = world.hosts.public_key()
     return ServerOrder(
         name=work.name,
@@ -86,8 +85,10 @@ def _order(work: Work, type_name: str, location: str, user_data: str, tags: dict
         image=work.pool.image,
         user_data=user_data,
         tags=tags,
-        ssh_key=world.shared.once("key", lambda: world.cloud.ensure_ssh_key(name, public, world.fleet_tags)),
-        firewall=world.shared.once("firewall", lambda: world.cloud.ensure_firewall(name, allow, world.fleet_tags)),
+        ssh_key=world.shared.once(
+            "key", lambda: world.cloud.ensure_ssh_key(memory.shared_name(world), public, world.fleet_tags)
+        ),
+        firewall=memory.ensure_firewall(world),
     )
 
 

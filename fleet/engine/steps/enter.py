@@ -5,6 +5,7 @@ import shlex
 
 from fleet.core.errors import HostSilent, LoginRefused, StepFailed, WrongHostKey
 from fleet.core.facts import HostFacts
+from fleet.core.lifecycle import Step
 from fleet.core.machine import Asker, asker_of
 from fleet.core.names import Tag, fleet_label
 from fleet.core.observation import Runner
@@ -20,6 +21,7 @@ from fleet.core.setup import (
     same_url,
 )
 from fleet.engine.ports import Host
+from fleet.engine.steps.credentials import credentials
 from fleet.engine.wait import wait_for
 from fleet.engine.work import Work
 
@@ -249,10 +251,18 @@ def _seen_online(work: Work) -> bool:
 
 
 def uncordon(work: Work) -> None:
-    """Take back a cordon of ours: only where the tag says that a repair made it."""
+    """Take back a cordon of ours: only where the tag says that we made it.
+
+    Where Gitea cannot disable runners, a runner that is about to start declares its own labels; one that goes on
+    with its jobs gets them back by its own credentials.
+    """
     if asker_of(work.must_have_server().tags) is not Asker.REPAIR or work.runner_id is None:
         return
-    work.world.gitea.set_disabled(work.runner_id, False)
+    if work.world.gitea.set_disabled(work.runner_id, False) or Step.START in work.change.steps:
+        return
+    who = credentials(work)
+    if who is not None and who.id == work.runner_id:
+        work.world.gitea.declare(who, work.wanted.label_names)
 
 
 def back_again(work: Work) -> None:

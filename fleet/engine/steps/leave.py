@@ -4,17 +4,14 @@ The proof that a machine is empty is Gitea's list of jobs in progress; task cont
 Gitea's own "busy" is a guess of ten seconds and proves nothing.
 """
 
-import json
-
 from fleet.core.errors import Deferred, HostError, HostLocked, NamesakeRefused, RunnerUnknown, StepFailed
 from fleet.core.facts import HostFacts
 from fleet.core.lifecycle import Step
-from fleet.core.machine import Asker, draining_label
+from fleet.core.machine import Asker, asker_of, draining_label, is_held
 from fleet.core.names import Tag, fleet_label, is_ours
 from fleet.core.observation import Job, JobState, Runner
-from fleet.core.orders import Credentials
-from fleet.core.secret import Secret
-from fleet.core.setup import CONTAINER, FETCH_TIMEOUT, RUNNER_FILE
+from fleet.core.setup import CONTAINER, FETCH_TIMEOUT
+from fleet.engine.steps.credentials import credentials
 from fleet.engine.wait import wait_for
 from fleet.engine.work import Work
 
@@ -22,14 +19,26 @@ FLIGHT = FETCH_TIMEOUT + 1
 """Seconds after a cordon until a request for a task that was already under way has its answer."""
 
 
+ASKERS = {Step.ASK_REPAIR: Asker.REPAIR, Step.ASK_SCALE: Asker.SCALE, Step.ASK_LEAVE: Asker.PERSON}
+
+
 def ask(work: Work, step: Step) -> None:
-    """Say on the server who wants it out of service, before anything else is done."""
-    asker = Asker.REPAIR if step is Step.ASK_REPAIR else Asker.PERSON
-    server = work.must_have_server()
-    if server.tags.get(Tag.DRAINING, "").startswith(f"{asker}."):
+    """Say on the server who wants it out of service (or back), before anything else is done.
+
+    Looks at the tags of now: what a person has said since the plan was made is not overruled by a pass.
+    """
+    asker = ASKERS[step]
+    server = work.world.cloud.server(work.must_have_server().id)
+    if server is None:
         return
-    epoch = int(work.world.cloud.now().timestamp())
-    work.server = work.world.cloud.set_tags(server.id, {Tag.DRAINING: f"{asker}.{epoch}"})
+    now = work.world.cloud.now()
+    if is_held(server.tags, now):
+        raise Deferred(f"{work.name} is held by a person")
+    if asker is Asker.SCALE and asker_of(server.tags) is Asker.PERSON:
+        raise Deferred(f"a person has asked {work.name} to leave")
+    if asker_of(server.tags) is not asker:
+        mark = f"{asker}.{int(now.timestamp())}"
+        work.server = work.world.cloud.set_tags(server.id, {Tag.DRAINING: mark}) or server
 
 
 def cordon(work: Work) -> None:
@@ -45,7 +54,7 @@ def cordon(work: Work) -> None:
 
 
 def _declare_draining(work: Work, runner: Runner) -> None:
-    who = _credentials(work)
+    who = credentials(work)
     if who is None or who.id != runner.id:
         raise StepFailed(
             f"could not cordon runner {runner.id} ({runner.name}): this Gitea cannot disable runners, "
@@ -56,25 +65,6 @@ def _declare_draining(work: Work, runner: Runner) -> None:
         work.world.gitea.declare(who, [draining_label(work.world.inventory.name)])
     except RunnerUnknown:
         return
-
-
-def _credentials(work: Work) -> Credentials | None:
-    host_says = _on_host(work, f"cat {RUNNER_FILE} 2>/dev/null")
-    try:
-        data = json.loads(host_says or "")
-        return Credentials(int(data["id"]), str(data["uuid"]), Secret(str(data["token"])))
-    except (ValueError, KeyError):
-        return None
-
-
-def _on_host(work: Work, command: str) -> str | None:
-    """What a command printed, or None when the host does not answer."""
-    try:
-        return work.host().run(command).out
-    except HostError as error:
-        if isinstance(error, HostLocked):
-            raise
-        return None
 
 
 def empty(work: Work) -> None:

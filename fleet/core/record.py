@@ -1,0 +1,92 @@
+"""What the fleet as a whole remembers between two passes: tags on its managed firewall, a free Hetzner object.
+
+All times are epoch seconds of the API's clock.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+
+LAST_PASS = "last-pass"  # noqa: S105 - a tag's name
+PAUSED = "paused"
+BAD_PASSES = "bad-passes"
+FLOOR = "floor-"
+GHOST = "ghost-"
+FOREVER = "forever"
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """``fleet up POOL --add N --for T``: at least so many machines until then."""
+
+    machines: int
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """``last_pass``: when a pass last ended well. ``paused_until``: None when not paused, 0 for ever.
+
+    ``ghosts``: runner ids without a server, with the time of the pass that first saw them.
+    """
+
+    last_pass: int | None = None
+    paused_until: int | None = None
+    bad_passes: int = 0
+    floors: Mapping[str, Floor] = field(default_factory=lambda: MappingProxyType({}))
+    ghosts: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}))
+
+    def paused(self, at: datetime) -> bool:
+        """Whether passes must do nothing now."""
+        return self.paused_until == 0 or (self.paused_until or 0) > at.timestamp()
+
+    def floor(self, pool: str, at: datetime) -> int:
+        """The least a person asked for, for now; 0 when nobody did."""
+        asked = self.floors.get(pool)
+        return asked.machines if asked is not None and asked.until > at.timestamp() else 0
+
+
+def read_record(tags: Mapping[str, str]) -> Record:
+    """The record in these tags. What cannot be read counts as not there."""
+    return Record(
+        last_pass=_number(tags.get(LAST_PASS, "")),
+        paused_until=_paused(tags.get(PAUSED, "")),
+        bad_passes=_number(tags.get(BAD_PASSES, "")) or 0,
+        floors={key.removeprefix(FLOOR): floor for key, text in tags.items() if (floor := _floor(key, text))},
+        ghosts={int(key.removeprefix(GHOST)): since for key, text in tags.items() if (since := _ghost(key, text))},
+    )
+
+
+def floor_tag(pool: str, floor: Floor) -> dict[str, str | None]:
+    """The change of tags that sets a pool's floor."""
+    return {f"{FLOOR}{pool}": f"{floor.machines}.{floor.until}"}
+
+
+def ghost_tag(runner_id: int, since: int | None) -> dict[str, str | None]:
+    """The change of tags that remembers a ghost, or forgets it."""
+    return {f"{GHOST}{runner_id}": None if since is None else str(since)}
+
+
+def paused_tag(until: int | None) -> dict[str, str | None]:
+    """The change of tags that pauses until then (0: for ever), or resumes (None)."""
+    return {PAUSED: None if until is None else FOREVER if until == 0 else str(until)}
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isdigit() else None
+
+
+def _paused(text: str) -> int | None:
+    return 0 if text == FOREVER else _number(text)
+
+
+def _floor(key: str, text: str) -> Floor | None:
+    machines, _, until = text.partition(".")
+    if not key.startswith(FLOOR) or not machines.isdigit() or not until.isdigit():
+        return None
+    return Floor(int(machines), int(until))
+
+
+def _ghost(key: str, text: str) -> int | None:
+    return _number(text) if key.startswith(GHOST) and key.removeprefix(GHOST).isdigit() else None

@@ -1,0 +1,242 @@
+"""Decides what a pass does: how many machines each pool should have, then which come, leave, or come back.
+
+The reasons are tried in one order for each machine: a person's word, what is broken, what is leaving, what is
+surplus, what is wanted. Every machine has a reason, kept ones too.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+
+from fleet.core.demand import SERVING, Demand, Size, Work, by_priority, measure, size
+from fleet.core.inventory import Inventory, Pool
+from fleet.core.lifecycle import LEAVE_AS_SURPLUS, TAKE_BACK_BUSY, TAKE_BACK_EMPTY, Step
+from fleet.core.machine import Asker, Machine, Phase, join
+from fleet.core.money import Catalog
+from fleet.core.names import Tag
+from fleet.core.observation import Job, Observation
+from fleet.core.plan import (
+    IN_SERVICE,
+    Change,
+    Plan,
+    Verb,
+    into_service,
+    missing,
+    new_price,
+    paid_minutes_left,
+    priced,
+    server_price,
+)
+from fleet.core.record import Record
+from fleet.core.setup import HostWanted
+
+GHOST_GRACE = 600
+"""Seconds between the pass that first sees a ghost and the one that may remove it."""
+
+MARGIN = 2
+"""Minutes before the end of a paid hour, beyond the time between two passes, when a machine may leave."""
+
+BROKEN = frozenset({Phase.OFFLINE, Phase.UNREGISTERED, Phase.BARE})
+
+
+def plan_scale(
+    inventory: Inventory,
+    seen: Observation,
+    catalog: Catalog,
+    wanted: Mapping[str, HostWanted],
+    record: Record,
+    *,
+    only_down: bool = False,
+) -> Plan:
+    """What ``fleet scale`` does; with ``only_down`` (``fleet scale-down``) nothing comes and nothing is mended."""
+    machines = join(inventory, seen)
+    labels = {pool.name: frozenset(wanted[pool.name].label_names) for pool in inventory.pools}
+    work = measure(inventory.pools, labels, machines, seen.jobs or (), seen.at)
+    changes: list[Change] = []
+    for pool in by_priority(inventory.pools):
+        asked = replace(pool, min=min(max(pool.min, record.floor(pool.name, seen.at)), pool.max))
+        here = _Here(inventory, pool, size(asked, work.pools[pool.name]), work.pools[pool.name], machines, seen.at)
+        changes += _pool(here, wanted[pool.name])
+        changes += missing(inventory, pool, machines, seen, catalog, here.size.wanted - here.taken_back)
+    changes += [_unwanted(m, inventory, seen.at, record) for m in machines if _is_unwanted(m, changes)]
+    changes = limited(changes, inventory, seen, catalog)
+    if only_down:
+        changes = [_only_down(change) for change in changes if change.verb not in {Verb.CREATE, Verb.LIMIT}]
+    return replace(priced(changes, inventory, seen, catalog), notes=_notes(work))
+
+
+@dataclass(slots=True)
+class _Here:
+    """One pool at one moment. ``taken_back`` counts the machines that come back from a cordon."""
+
+    inventory: Inventory
+    pool: Pool
+    size: Size
+    demand: Demand
+    machines: Sequence[Machine]
+    at: datetime
+    taken_back: int = 0
+
+    @property
+    def mine(self) -> list[Machine]:
+        return [m for m in self.machines if m.pool is self.pool and m.phase not in {Phase.ORPHAN, Phase.GHOST}]
+
+    @property
+    def have(self) -> int:
+        return sum(machine.phase in IN_SERVICE for machine in self.mine)
+
+    def left(self, machine: Machine) -> int:
+        """Paid minutes left."""
+        return paid_minutes_left(machine.server.created, self.at) if machine.server else 0
+
+    def ends(self, machine: Machine) -> bool:
+        """Whether its paid hour ends before the next pass but one could act."""
+        return self.left(machine) <= self.inventory.cron.minutes + MARGIN
+
+
+def _pool(here: _Here, wanted: HostWanted) -> list[Change]:
+    back = _to_take_back(here)
+    here.taken_back = len(back)
+    surplus = _surplus(here)
+    trickle = set() if surplus else _trickle(here)
+    return [_one(here, machine, wanted, back, surplus, trickle) for machine in here.mine]
+
+
+def _one(
+    here: _Here, machine: Machine, wanted: HostWanted, back: set[str], surplus: set[str], trickle: set[str]
+) -> Change:
+    if machine.phase in {Phase.DRAINING, Phase.DRAINED} and machine.asker is Asker.SCALE:
+        return _take_back(machine, here) if machine.name in back else _leave(machine, here, "still not needed")
+    if machine.name in surplus:
+        if here.ends(machine):
+            return _leave(machine, here, f"not needed, {here.left(machine)} paid minutes left")
+        return _keep(machine, f"{machine.phase}, not needed, {here.left(machine)} paid minutes left")
+    if machine.name in trickle:
+        reason = f"{len(machine.jobs)} of {here.pool.runner.capacity} jobs, the others have room"
+        return _leave(machine, here, reason)
+    change = into_service(machine, wanted)
+    if change.verb is Verb.KEEP and machine.phase is Phase.IDLE and not change.hint:
+        return _keep(machine, f"idle, wanted: {here.size.reason}")
+    return change
+
+
+def _to_take_back(here: _Here) -> set[str]:
+    """Of the machines that a pass cordoned, those that are wanted again: longest paid first."""
+    leaving = [m for m in here.mine if m.phase in {Phase.DRAINING, Phase.DRAINED} and m.asker is Asker.SCALE]
+    leaving.sort(key=lambda machine: (-here.left(machine), machine.name))
+    return {machine.name for machine in leaving[: max(here.size.wanted - here.have, 0)]}
+
+
+def _surplus(here: _Here) -> set[str]:
+    """Broken ones first, then those whose hour ends soonest. Never one that is busy, held, or paused by a person."""
+    over = max(here.have - here.size.wanted, 0)
+    able = [machine for machine in here.mine if _may_leave(machine)]
+    able.sort(key=lambda machine: (machine.phase is Phase.IDLE, here.left(machine), machine.name))
+    return {machine.name for machine in able[:over]}
+
+
+def _may_leave(machine: Machine) -> bool:
+    """A lost one only when an earlier pass has seen it so: unknown means keep."""
+    if machine.phase is Phase.LOST:
+        return machine.server is not None and Tag.SUSPECT in machine.server.tags
+    return machine.phase is Phase.IDLE or machine.phase in BROKEN
+
+
+def _trickle(here: _Here) -> set[str]:
+    """One machine with few jobs whose hour ends, when the jobs to come fit on the others."""
+    if here.have <= here.size.needed or here.pool.runner.capacity == 1:
+        return set()
+    serving = [machine for machine in here.mine if machine.phase in SERVING]
+    free = {m.name: here.pool.runner.capacity - len(m.jobs) for m in serving}
+    for machine in sorted(serving, key=lambda one: (len(one.jobs), here.left(one), one.name)):
+        others = sum(slots for name, slots in free.items() if name != machine.name)
+        few = 0 < len(machine.jobs) <= here.pool.runner.capacity // 2
+        if few and here.ends(machine) and others >= len(machine.jobs) + here.demand.waiting:
+            return {machine.name}
+    return set()
+
+
+def _leave(machine: Machine, here: _Here, why: str) -> Change:
+    reason = f"{why}: {here.size.reason}"
+    return Change(Verb.REMOVE, machine.name, here.pool.name, reason, LEAVE_AS_SURPLUS)
+
+
+def _take_back(machine: Machine, here: _Here) -> Change:
+    steps = TAKE_BACK_BUSY if machine.jobs else TAKE_BACK_EMPTY
+    return Change(Verb.TAKE_BACK, machine.name, here.pool.name, f"wanted again: {here.size.reason}", steps)
+
+
+def _keep(machine: Machine, reason: str) -> Change:
+    return Change(Verb.KEEP, machine.name, machine.pool.name if machine.pool else "", reason)
+
+
+def _is_unwanted(machine: Machine, changes: Sequence[Change]) -> bool:
+    """A name that is about to get a server again is no ghost any more."""
+    return machine.phase in {Phase.ORPHAN, Phase.GHOST} and all(one.machine != machine.name for one in changes)
+
+
+def _unwanted(machine: Machine, inventory: Inventory, at: datetime, record: Record) -> Change:
+    if machine.phase is Phase.GHOST:
+        return _ghost(machine, at, record)
+    left = paid_minutes_left(machine.server.created, at) if machine.server else 0
+    reason = f"the inventory does not want it, {left} paid minutes left"
+    if left <= inventory.cron.minutes + MARGIN:
+        return Change(Verb.REMOVE, machine.name, "", reason, LEAVE_AS_SURPLUS)
+    return Change(Verb.KEEP, machine.name, "", reason)
+
+
+def _ghost(machine: Machine, at: datetime, record: Record) -> Change:
+    """First noted and cordoned, removed by a later pass that still finds it offline and without a server."""
+    if any(one.online for one in machine.runners) or machine.jobs:
+        return Change(Verb.KEEP, machine.name, "", "a runner without a server, and it is online")
+    since = [record.ghosts.get(one.id) for one in machine.runners]
+    if any(one is None or at.timestamp() - one < GHOST_GRACE for one in since):
+        steps = (Step.NOTE_GHOST,) if None in since else ()
+        return Change(Verb.KEEP, machine.name, "", "a runner without a server: removed by a later pass", steps)
+    return Change(Verb.REMOVE, machine.name, "", "a runner without a server, offline", (Step.FORGET_GHOST,))
+
+
+def limited(changes: Sequence[Change], inventory: Inventory, seen: Observation, catalog: Catalog) -> list[Change]:
+    """Refuse growth beyond the global max and the cap, in the order given, and name what is refused.
+
+    A repair creates nothing, so it is never refused.
+    """
+    ours = {m.name: m.server for m in join(inventory, seen) if m.server}
+    count = len(ours)
+    hour = sum((server_price(server, catalog).hour for server in ours.values()), Decimal(0))
+    kept: list[Change] = []
+    for change in changes:
+        if Step.CREATE in change.steps:
+            more = new_price(change, inventory, catalog).hour
+            refusal = _refusal(inventory, count, hour, more)
+            if refusal:
+                kept.append(replace(change, verb=Verb.LIMIT, reason=refusal, steps=()))
+                continue
+            count, hour = count + 1, hour + more
+        kept.append(change)
+    return kept
+
+
+def _refusal(inventory: Inventory, count: int, hour: Decimal, more: Decimal) -> str:
+    if inventory.max is not None and count + 1 > inventory.max:
+        return f"not created: the fleet has {count} machines, and max is {inventory.max}"
+    cap = inventory.max_eur_per_hour
+    if cap is not None and hour + more > cap:
+        return f"not created: €{hour:.4f} + €{more:.4f} per hour is over max_eur_per_hour, €{cap:.4f}"
+    return ""
+
+
+def _only_down(change: Change) -> Change:
+    """The removing half: what leaves, and what comes back because it is wanted again."""
+    if change.verb in {Verb.FINISH, Verb.REPAIR}:
+        return replace(change, verb=Verb.KEEP, steps=(), hint="fleet up")
+    return change
+
+
+def _notes(work: Work) -> tuple[str, ...]:
+    return tuple(_homeless(job) for job in work.homeless)
+
+
+def _homeless(job: Job) -> str:
+    return f"job {job.id} ({job.name}) waits, and no pool has all of its labels: {', '.join(sorted(job.labels))}"
