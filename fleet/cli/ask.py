@@ -14,5 +14,13 @@ def confirm(question: str, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise Refused(f"{question} Nobody can answer here: there is no terminal.", hint="add --yes")
-    if not Confirm.ask(question, console=Console(stderr=True), default=False):
+    if not _said_yes(question):
         raise Refused("nothing was changed")
+
+
+def _said_yes(question: str) -> bool:
+    """The end of input (Ctrl-D) is a no."""
+    try:
+        return Confirm.ask(question, console=Console(stderr=True), default=False)
+    except EOFError:
+        return False

@@ -17,7 +17,9 @@ from fleet.core.machine import Machine, join
 from fleet.core.names import is_ours
 from fleet.core.observation import JobState, Observation
 from fleet.core.plan import Plan, plan_down
+from fleet.core.record import paused_tag
 from fleet.core.report import Event, Outcome, Report, Verdict
+from fleet.engine import memory
 from fleet.engine.apply import Listener, apply
 from fleet.engine.observe import observe
 from fleet.engine.world import World
@@ -34,6 +36,9 @@ def down(
     wait: Annotated[
         bool, typer.Option("--wait/--no-wait", help="Wait for running jobs, or return and say what still costs.")
     ] = True,
+    force: Annotated[
+        bool, typer.Option("--force", help="Do not wait: running jobs die. The question names them.")
+    ] = False,
     yes: YesOption = False,
     quiet: QuietOption = False,
     json: JsonOption = False,
@@ -44,13 +49,14 @@ def down(
         wanted = tuple(names or ())
         with looking(f"looking at fleet {world.inventory.name}", quiet=json or quiet) as seen:
             observation = observe(world, seen=seen)
-        plan = plan_down(world.inventory, observation, world.catalog, names=wanted)
+        plan = plan_down(world.inventory, observation, world.catalog, names=wanted, force=force)
         _must_be_known(world, plan, wanted)
         if plan.todo:
-            confirm(_question(world.inventory.name, plan), yes=yes)
+            confirm(_question(world.inventory.name, plan, force=force), yes=yes)
         with telling(quiet=quiet or json) as listen:
+            passes_run = not wanted and _pause_passes(world)
             report = _until_gone(world, observation, plan, listen, wait=wait)
-            if not wanted:
+            if not wanted and not passes_run:
                 _remove_shared(world)
         console = Console(highlight=False)
         if json:
@@ -59,6 +65,8 @@ def down(
             console.print(show.report_table(report))
         else:
             console.print(f"fleet {world.inventory.name} has no machines")
+        if passes_run:
+            Console(stderr=True, highlight=False).print("passes are paused, or they would rent anew: fleet resume")
         return code_of(report) if report.outcomes else OK
 
 
@@ -71,10 +79,12 @@ def _must_be_known(world: World, plan: Plan, names: Sequence[str]) -> None:
         raise Refused(f"there is no pool or machine {', '.join(unknown)}", hint="fleet status lists them")
 
 
-def _question(fleet: str, plan: Plan) -> str:
+def _question(fleet: str, plan: Plan, *, force: bool) -> str:
     count = len(plan.todo)
     machines = "1 machine" if count == 1 else f"{count} machines"
-    return f"Remove {machines} of fleet {fleet}, which then costs {show.euros(plan.after)}?"
+    deaths = [f"\n  {change.machine}: {change.reason}" for change in plan.todo if "dies" in change.reason]
+    words = f"These jobs will die:{''.join(deaths)}\n" if force and deaths else ""
+    return f"{words}Remove {machines} of fleet {fleet}, which then costs {show.euros(plan.after)}?"
 
 
 def _until_gone(world: World, observation: Observation, plan: Plan, listen: Listener, *, wait: bool) -> Report:
@@ -87,14 +97,20 @@ def _until_gone(world: World, observation: Observation, plan: Plan, listen: List
         later = [one.machine for one in report.outcomes if one.verdict is Verdict.DEFERRED]
         if not later or not wait:
             return Report(tuple(outcomes.values()))
-        _wait_for_jobs(world, [machine for machine in machines if machine.name in later], outcomes, listen)
+        wait_for_jobs(world, [machine for machine in machines if machine.name in later], outcomes, listen)
         observation = observe(world)
         plan = plan_down(world.inventory, observation, world.catalog, names=later)
 
 
-def _wait_for_jobs(
-    world: World, machines: Sequence[Machine], outcomes: Mapping[str, Outcome], listen: Listener
-) -> None:
+def _pause_passes(world: World) -> bool:
+    """Whether passes run for this fleet; then they are paused first, or they would rent again what leaves."""
+    if memory.read(world).last_pass is None:
+        return False
+    memory.write(world, paused_tag(0))
+    return True
+
+
+def wait_for_jobs(world: World, machines: Sequence[Machine], outcomes: Mapping[str, Outcome], listen: Listener) -> None:
     """Until at least one of the machines has no job any more, by one list call for all."""
     start = world.clock.now()
     ids = {machine.name: {one.id for one in machine.runners} for machine in machines}

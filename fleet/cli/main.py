@@ -2,7 +2,7 @@
 
 import typer
 
-from fleet.cli import down, lab, plan, status, up, version
+from fleet.cli import cost, down, drain, hold, lab, pause, plan, scale, status, up, version
 
 app = typer.Typer(
     name="fleet",
@@ -15,7 +15,16 @@ app = typer.Typer(
 app.command("plan")(plan.plan)
 app.command("up")(up.up)
 app.command("status")(status.status)
+app.command("scale")(scale.scale)
+app.command("scale-down")(scale.scale_down)
 app.command("down")(down.down)
+app.command("drain")(drain.drain)
+app.command("enable")(drain.enable)
+app.command("hold")(hold.hold)
+app.command("release")(hold.release)
+app.command("pause")(pause.pause)
+app.command("resume")(pause.resume)
+app.command("cost")(cost.cost)
 app.command("version")(version.version)
 app.add_typer(lab.app, name="lab")
 

@@ -13,6 +13,7 @@ from fleet.cli.wiring import open_world
 from fleet.core.errors import Refused
 from fleet.core.inventory import Inventory
 from fleet.core.plan import plan_up
+from fleet.engine import memory
 from fleet.engine.observe import observe
 
 
@@ -24,7 +25,8 @@ def plan(
     inventory: InventoryOption = None,
 ) -> int:
     """Show what `fleet up` would do, why, and what it costs. Touches nothing."""
-    with open_world(inventory) as world:
+    with open_world(inventory) as opened:
+        world, _ = memory.raised(opened)
         must_know(world.inventory, pool)
         with looking(f"looking at fleet {world.inventory.name}", quiet=json) as seen:
             observation = observe(world, seen=seen)

@@ -17,6 +17,7 @@ VERB_STYLES = {
     Verb.REPAIR: "yellow",
     Verb.KEEP: "dim",
     Verb.REMOVE: "red",
+    Verb.DRAIN: "yellow",
     Verb.TAKE_BACK: "green",
     Verb.REFUSE: "bold red",
     Verb.LIMIT: "bold yellow",

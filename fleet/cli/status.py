@@ -17,8 +17,13 @@ from fleet.core.machine import Machine, join
 from fleet.core.money import FREE
 from fleet.core.observation import JobState, Observation
 from fleet.core.plan import Plan, Verb, paid_minutes_left, plan_up, server_price
+from fleet.core.record import Record
+from fleet.engine import memory
 from fleet.engine.observe import observe
 from fleet.engine.world import World
+
+OVERDUE = 3
+"""Passes that may be missed before we say so."""
 
 
 @with_verdict
@@ -28,23 +33,27 @@ def status(
     inventory: InventoryOption = None,
 ) -> int:
     """Show every machine: its phase, its jobs, what it costs, and what is wrong with what to type."""
-    with open_world(inventory) as world:
+    with open_world(inventory) as opened:
+        world, record = memory.raised(opened)
         with looking(f"looking at fleet {world.inventory.name}", quiet=json) as seen:
             observation = observe(world, seen=seen)
         machines = join(world.inventory, observation)
         plan = plan_up(world.inventory, observation, world.catalog, dict(world.wanted))
         console = Console(highlight=False)
         if json:
-            console.print_json(data=_json(world, observation, machines, plan))
+            console.print_json(data=_json(world, observation, machines, plan, record))
         else:
-            console.print(_screen(world, observation, machines, plan))
+            console.print(_screen(world, observation, machines, plan, record))
         return NOT_AS_WANTED if check and _findings(plan) else OK
 
 
-def _screen(world: World, observation: Observation, machines: tuple[Machine, ...], plan: Plan) -> RenderableType:
+def _screen(
+    world: World, observation: Observation, machines: tuple[Machine, ...], plan: Plan, record: Record
+) -> RenderableType:
     parts: list[RenderableType] = [_header(world, observation, machines)]
     if machines:
         parts.append(_table(world, machines, observation.at))
+    parts += _passes(world, record, observation.at)
     findings = _findings(plan)
     parts += [Text("")] if findings else []
     parts += [_finding(change.machine, change.reason, change.hint or "fleet up") for change in findings]
@@ -60,6 +69,18 @@ def _header(world: World, observation: Observation, machines: tuple[Machine, ...
         (f"fleet {world.inventory.name}", "bold"),
         f"  Gitea {world.gitea.version()}  {running} running, {waiting} waiting  €{cost.hour:.4f} per hour",
     )
+
+
+def _passes(world: World, record: Record, now: datetime) -> list[RenderableType]:
+    """When the last pass was, on whatever computer; nothing where passes never ran."""
+    if record.paused(now):
+        return [Text("passes are paused. -> fleet resume", "yellow")]
+    if record.last_pass is None:
+        return []
+    minutes = int(now.timestamp() - record.last_pass) // 60
+    if minutes > OVERDUE * world.inventory.cron.minutes:
+        return [Text(f"the last good pass was {minutes} min ago: overdue. -> fleet cron show", "yellow")]
+    return [Text(f"the last good pass was {minutes} min ago", "dim")]
 
 
 def _table(world: World, machines: tuple[Machine, ...], now: datetime) -> Table:
@@ -96,12 +117,16 @@ def _finding(machine: str, reason: str, hint: str) -> Text:
     return Text.assemble((machine, "bold"), f": {reason}. ", ("-> " + hint, "italic"))
 
 
-def _json(world: World, observation: Observation, machines: tuple[Machine, ...], plan: Plan) -> dict[str, Any]:
+def _json(
+    world: World, observation: Observation, machines: tuple[Machine, ...], plan: Plan, record: Record
+) -> dict[str, Any]:
     """The stable form of the answer."""
     return {
         "fleet": world.inventory.name,
         "at": observation.at.isoformat(),
         "gitea": world.gitea.version(),
+        "last_pass": record.last_pass,
+        "paused": record.paused(observation.at),
         "waiting": sum(job.state is JobState.WAITING for job in observation.jobs or ()),
         "machines": [_machine_json(machine, observation.at, world) for machine in machines],
         "findings": [

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from fleet.cli import show
 from fleet.cli.ask import confirm
+from fleet.cli.durations import seconds
 from fleet.cli.exits import code_of, with_verdict
 from fleet.cli.options import InventoryOption, JsonOption, QuietOption, YesOption
 from fleet.cli.plan import must_know
@@ -16,8 +17,11 @@ from fleet.core.errors import Refused
 from fleet.core.machine import join
 from fleet.core.money import Price
 from fleet.core.plan import Plan, Verb, plan_up
+from fleet.core.record import Floor, floor_tag
+from fleet.engine import memory
 from fleet.engine.apply import apply
 from fleet.engine.observe import observe
+from fleet.engine.world import World
 
 
 @with_verdict
@@ -26,21 +30,29 @@ def up(
     add: Annotated[
         int, typer.Option("--add", min=0, help="So many machines more than there are, at most the pool's max.")
     ] = 0,
+    for_: Annotated[
+        str | None, typer.Option("--for", help="With --add: passes keep so many for that long: 30m, 4h, 2d.")
+    ] = None,
     yes: YesOption = False,
     quiet: QuietOption = False,
     json: JsonOption = False,
     inventory: InventoryOption = None,
 ) -> int:
     """Create the machines that are missing, repair what is broken. Removes nothing; typed again, goes on."""
-    with open_world(inventory) as world:
+    with open_world(inventory) as opened:
+        world, _ = memory.raised(opened)
         must_know(world.inventory, pool)
         if add and pool is None and len(world.inventory.pools) > 1:
             raise Refused("--add needs to know which pool", hint=f"fleet up POOL --add {add}")
+        if for_ and not add:
+            raise Refused("--for goes with --add", hint="fleet up POOL --add N --for 4h")
         with looking(f"looking at fleet {world.inventory.name}", quiet=json or quiet) as seen:
             observation = observe(world, seen=seen)
         plan = plan_up(world.inventory, observation, world.catalog, dict(world.wanted), only=pool, add=add)
         if any(change.verb is Verb.CREATE for change in plan.changes):
             confirm(_question(world.inventory.name, plan), yes=yes)
+        if for_:
+            _keep_floor(world, pool or world.inventory.pools[0].name, plan, seconds(for_))
         with telling(quiet=quiet or json) as listen:
             report = apply(world, plan.changes, join(world.inventory, observation), listen)
         console = Console(highlight=False)
@@ -51,6 +63,13 @@ def up(
             for warning in (*world.inventory.warnings, *world.cloud.warnings()):
                 Console(stderr=True, highlight=False).print(f"note: {warning}", soft_wrap=True)
         return code_of(report)
+
+
+def _keep_floor(world: World, pool: str, plan: Plan, length: int) -> None:
+    """So that no pass takes the added machines away before their time."""
+    machines = sum(change.pool == pool and change.verb not in {Verb.REFUSE, Verb.LIMIT} for change in plan.changes)
+    until = int(world.cloud.now().timestamp()) + length
+    memory.write(world, floor_tag(pool, Floor(machines, until)))
 
 
 def _question(fleet: str, plan: Plan) -> str:

@@ -47,7 +47,7 @@ def open_world(option: str | None) -> Iterator[World]:
 
 
 def _world(inventory: Inventory, clock: Clock) -> World:
-    from fleet.edges import secrets
+    from fleet.edges import schedules, secrets
     from fleet.edges.gitea import GiteaHttp
     from fleet.edges.hetzner import HetznerCloud
     from fleet.edges.ssh import SshHosts
@@ -61,6 +61,7 @@ def _world(inventory: Inventory, clock: Clock) -> World:
     cloud = HetznerCloud(inventory.hetzner.endpoint, cloud_token, fleet_tag=inventory.name)
     catalog = cloud.catalog()
     check_catalog(inventory, catalog)
+    inventory = schedules.effective(inventory, cloud.now())
     gitea = GiteaHttp(inventory.gitea, gitea_token)
     gitea.version()
     hosts = SshHosts(OperatorKey.from_settings(inventory.ssh, inventory.name, _config_folder(), passphrase))
@@ -78,6 +79,11 @@ def _world(inventory: Inventory, clock: Clock) -> World:
         sessions=Sessions(hosts),
         shared=Shared(),
     )
+
+
+def state_folder() -> Path:
+    """Where locks and logs of passes are (XDG_STATE_HOME, by default ~/.local/state)."""
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "fleet"
 
 
 def _config_folder() -> Path:

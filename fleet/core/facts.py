@@ -114,7 +114,7 @@ def _registration(encoded: str) -> Registration | None:
     try:
         data: dict[str, Any] = json.loads(base64.b64decode(encoded))
         return Registration(int(data["id"]), str(data["uuid"]), str(data["name"]), str(data["address"]))
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, TypeError):
         return None
 
 

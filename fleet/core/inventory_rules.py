@@ -5,8 +5,10 @@ import binascii
 import datetime
 import difflib
 import json
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from ipaddress import IPv4Interface, IPv4Network, ip_network
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -99,6 +101,15 @@ def url(text: str) -> str:
 def endpoint(text: str) -> str:
     _split_url(text)
     return text.rstrip("/")
+
+
+def ping_url(text: str) -> str:
+    """Empty for none. A query is allowed: some monitors want one. Not shown: who knows it may ping."""
+    if text:
+        _split_url(text.partition("?")[0])
+    if re.search(r"[\s#]", text):
+        raise WrongError("has a space or a fragment", "leave out # and what follows")
+    return text
 
 
 def bare_url(text: str) -> str:
@@ -289,6 +300,29 @@ def duration(value: object) -> int:
     if not 60 <= seconds <= _LONGEST_JOB:
         raise WrongError(f"{json.dumps(value)} is out of range", "one minute to 7 days")
     return seconds
+
+
+def euros(value: object) -> Decimal:
+    """An amount as it is written: 0.1 is a tenth. TOML's inf and nan are no amounts."""
+    match value:
+        case bool():
+            raise WrongError("must be a number, not true or false")
+        case int() | float() if math.isfinite(value) and value > 0:
+            return Decimal(str(value))
+        case int() | float():
+            raise WrongError(f"{value} is out of range", "more than 0")
+        case _:
+            raise WrongError("must be a number", "euros, like 0.25")
+
+
+_PERIODS = [minutes for minutes in range(1, 61) if 60 % minutes == 0]
+
+
+def cron_minutes(minutes: int) -> int:
+    """Cron counts from each full hour: other periods would have one short gap in every hour."""
+    if minutes not in _PERIODS:
+        raise WrongError(f"{minutes} does not divide an hour", f"one of {', '.join(map(str, _PERIODS))}")
+    return minutes
 
 
 # Keys of the runner's own config that fleet fills in; each with the inventory's key for it, if there is one.

@@ -48,6 +48,9 @@ LEAVE = (Step.ASK_LEAVE, *_OUT)
 LEAVE_AS_SURPLUS = (Step.ASK_SCALE, *_OUT)
 """The same, asked by a pass: what it began, a later pass may take back."""
 
+LEAVE_BY_FORCE = (Step.ASK_LEAVE, Step.CORDON, Step.DEREGISTER, Step.DELETE)
+"""Without looking for jobs: a person has read which ones die."""
+
 DRAIN = (Step.ASK_LEAVE, Step.CORDON, Step.EMPTY)
 """No new job, and the running ones end; the machine stays, and waits for a person."""
 

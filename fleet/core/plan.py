@@ -6,9 +6,9 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from fleet.core.errors import HostError, LoginRefused, WrongHostKey
+from fleet.core.errors import HostError, HostSilent, LoginRefused, WrongHostKey
 from fleet.core.inventory import Inventory, Pool
-from fleet.core.lifecycle import BACK, EMPTIED, ENTER, INTO_SERVICE, OUT_OF_SERVICE, Step
+from fleet.core.lifecycle import BACK, EMPTIED, ENTER, INTO_SERVICE, LEAVE_BY_FORCE, OUT_OF_SERVICE, Step
 from fleet.core.machine import Machine, Phase, join
 from fleet.core.money import FREE, Catalog, Price, price_of
 from fleet.core.names import MachineName, Tag, is_ours, read_machine_name
@@ -23,6 +23,7 @@ class Verb(StrEnum):
     FINISH = "finish"
     REPAIR = "repair"
     KEEP = "keep"
+    DRAIN = "drain"
     REMOVE = "remove"
     TAKE_BACK = "take back"
     REFUSE = "refuse"
@@ -88,14 +89,19 @@ def plan_up(
             most = min(max(pool.min, have) + add, pool.max) if add else pool.min
             changes += missing(inventory, pool, machines, seen, catalog, most)
     made = {change.machine for change in changes}
-    changes += [_unwanted(m) for m in machines if m.phase in UNWANTED and m.name not in made]
+    changes += [_unwanted(m) for m in machines if (m.phase in UNWANTED or m.pool is None) and m.name not in made]
     return priced(changes, inventory, seen, catalog)
 
 
-def plan_down(inventory: Inventory, seen: Observation, catalog: Catalog, *, names: Sequence[str] = ()) -> Plan:
-    """What ``fleet down`` does: every machine, or those of the named pools and machines, leaves."""
+def plan_down(
+    inventory: Inventory, seen: Observation, catalog: Catalog, *, names: Sequence[str] = (), force: bool = False
+) -> Plan:
+    """What ``fleet down`` does: every machine, or those of the named pools and machines, leaves.
+
+    ``force``: at once, and the jobs on them die.
+    """
     changes = [
-        _out_of_service(machine)
+        _out_of_service(machine, force)
         for machine in join(inventory, seen)
         if not names or machine.name in names or _pool_of(machine.name) in names
     ]
@@ -191,7 +197,12 @@ def _jobs(machine: Machine) -> str:
 
 
 def _lost(machine: Machine) -> Change:
-    """Silent past its grace: hard reset once, rebuild once, then it is a person's turn (never a new server)."""
+    """Silent past its grace: hard reset once, rebuild once, then it is a person's turn (never a new server).
+    Only silence counts: an answer that is wrong, or a host that was not asked, is no reason to touch anything."""
+    if machine.host is None:
+        return _change(Verb.KEEP, machine, "Gitea says offline; its host was not asked", steps=())
+    if isinstance(machine.host, HostError) and not isinstance(machine.host, HostSilent):
+        return _refused_by_host(machine, machine.host)
     rung = machine.server.tags.get(Tag.SUSPECT, "").partition(".")[0] if machine.server else ""
     if rung == "rebuild":
         hint = f"fleet down {machine.name}"
@@ -281,12 +292,16 @@ def _unwanted(machine: Machine) -> Change:
     return Change(Verb.KEEP, machine.name, _pool_of(machine.name), reason, hint=hint)
 
 
-def _out_of_service(machine: Machine) -> Change:
-    steps = OUT_OF_SERVICE[machine.phase]
+def _out_of_service(machine: Machine, force: bool) -> Change:
     if machine.phase is Phase.HELD:
-        return _change(Verb.KEEP, machine, "held by a person", steps=())
-    reason = f"asked to leave; {_jobs(machine)}" if machine.phase is Phase.BUSY else "asked to leave"
-    return _change(Verb.REMOVE, machine, reason, steps=steps)
+        hint = f"fleet release {machine.name}"
+        return Change(Verb.KEEP, machine.name, _pool_of(machine.name), "held by a person", hint=hint)
+    steps = OUT_OF_SERVICE[machine.phase]
+    if not machine.jobs and machine.phase is not Phase.BUSY:
+        return _change(Verb.REMOVE, machine, "asked to leave", steps=steps)
+    if force:
+        return _change(Verb.REMOVE, machine, f"asked to leave by force: {_jobs(machine)} dies", steps=LEAVE_BY_FORCE)
+    return _change(Verb.REMOVE, machine, f"asked to leave; {_jobs(machine)}", steps=steps)
 
 
 def _change(verb: Verb, machine: Machine, reason: str, *, steps: tuple[Step, ...] | None = None) -> Change:

@@ -4,13 +4,14 @@ All times are epoch seconds of the API's clock.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 
+from fleet.core.inventory import Inventory
+
 LAST_PASS = "last-pass"  # noqa: S105 - a tag's name
 PAUSED = "paused"
-BAD_PASSES = "bad-passes"
 FLOOR = "floor-"
 GHOST = "ghost-"
 FOREVER = "forever"
@@ -33,7 +34,6 @@ class Record:
 
     last_pass: int | None = None
     paused_until: int | None = None
-    bad_passes: int = 0
     floors: Mapping[str, Floor] = field(default_factory=lambda: MappingProxyType({}))
     ghosts: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -47,12 +47,19 @@ class Record:
         return asked.machines if asked is not None and asked.until > at.timestamp() else 0
 
 
+def with_floors(inventory: Inventory, record: Record, at: datetime) -> Inventory:
+    """The inventory with the mins raised to what a person asked for, for now."""
+    pools = tuple(
+        replace(pool, min=min(max(pool.min, record.floor(pool.name, at)), pool.max)) for pool in inventory.pools
+    )
+    return replace(inventory, pools=pools)
+
+
 def read_record(tags: Mapping[str, str]) -> Record:
     """The record in these tags. What cannot be read counts as not there."""
     return Record(
         last_pass=_number(tags.get(LAST_PASS, "")),
         paused_until=_paused(tags.get(PAUSED, "")),
-        bad_passes=_number(tags.get(BAD_PASSES, "")) or 0,
         floors={key.removeprefix(FLOOR): floor for key, text in tags.items() if (floor := _floor(key, text))},
         ghosts={int(key.removeprefix(GHOST)): since for key, text in tags.items() if (since := _ghost(key, text))},
     )

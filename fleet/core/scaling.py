@@ -55,8 +55,8 @@ def plan_scale(
     work = measure(inventory.pools, labels, machines, seen.jobs or (), seen.at)
     changes: list[Change] = []
     for pool in by_priority(inventory.pools):
-        asked = replace(pool, min=min(max(pool.min, record.floor(pool.name, seen.at)), pool.max))
-        here = _Here(inventory, pool, size(asked, work.pools[pool.name]), work.pools[pool.name], machines, seen.at)
+        demand = work.pools[pool.name]
+        here = _Here(inventory, pool, size(pool, demand), demand, machines, seen.at)
         changes += _pool(here, wanted[pool.name])
         changes += missing(inventory, pool, machines, seen, catalog, here.size.wanted - here.taken_back)
     changes += [_unwanted(m, inventory, seen.at, record) for m in machines if _is_unwanted(m, changes)]

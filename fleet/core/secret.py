@@ -1,13 +1,27 @@
 """A value that must not be seen: it prints as ``***`` everywhere, and says where it comes from."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True, repr=False)
 class Secret:
-    """Text that only ``reveal()`` shows. Equality compares the text; printing, logging and formatting do not."""
+    """Text that only ``reveal()`` shows. Equality compares the text; printing, logging and formatting do not.
 
-    _text: str = field(repr=False)
+    Not a dataclass: ``dataclasses.asdict`` of anything that holds one would show the text.
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __eq__(self, other: object) -> bool:
+        return self._text == other._text if isinstance(other, Secret) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __deepcopy__(self, memo: object) -> "Secret":
+        return self
 
     def reveal(self) -> str:
         """The text itself: for a header, for stdin, or for a 0600 file. Never for an argument or a log."""

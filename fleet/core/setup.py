@@ -6,6 +6,7 @@ Facts in, commands out. A host that has everything gets no command.
 import hashlib
 import ipaddress
 import json
+import re
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -287,8 +288,10 @@ def _file(facts: HostFacts, file: WantedFile) -> Iterator[HostChange]:
 
 
 def _tagged(image: str) -> str:
-    """As ``docker image ls`` names it: with its tag, and without the hub's name."""
-    name = image.removeprefix("docker.io/").removeprefix("library/")
+    """As ``docker image ls`` names it: with its tag or else its digest, and without the hub's name."""
+    name, _, digest = image.removeprefix("docker.io/").removeprefix("library/").partition("@")
+    if digest:
+        return f"{re.sub(r':[^/:]*$', '', name)}@{digest}"
     return name if ":" in name.rsplit("/", 1)[-1] else f"{name}:latest"
 
 

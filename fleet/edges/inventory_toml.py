@@ -10,10 +10,14 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
 from ipaddress import IPv4Interface, IPv4Network
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Self, get_args
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+from cronsim import CronSim, CronSimError
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -23,12 +27,14 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 from pydantic_core import ErrorDetails
 
 from fleet.core import inventory_rules as rules
 from fleet.core.errors import InventoryError, Problem, Refused
 from fleet.core.inventory import (
+    CronSettings,
     DockerSettings,
     DockerSource,
     GiteaSettings,
@@ -36,6 +42,7 @@ from fleet.core.inventory import (
     Inventory,
     Pool,
     RunnerSettings,
+    Schedule,
     Scope,
     ScopeKind,
     SshSettings,
@@ -137,6 +144,7 @@ _SSH = SshSettings()
 _DOCKER = DockerSettings()
 _RUNNER = RunnerSettings(image="", labels=())
 _POOL = Pool(name="", runner=_RUNNER)
+_CRON = CronSettings()
 
 _Secret = Annotated[SecretSource, PlainValidator(rules.secret)]
 _Url = Annotated[str, AfterValidator(rules.url)]
@@ -150,6 +158,7 @@ _PoolName = Annotated[
         rules.form(POOL_NAME, "pool name", "a small letter, then small letters, digits and inner -, at most 30")
     ),
 ]
+_Machines = Annotated[int, AfterValidator(rules.between(0, _MOST_MACHINES))]
 _Word = Annotated[str, AfterValidator(rules.form(r"[A-Za-z0-9][A-Za-z0-9._-]*", "name", "letters, digits, . _ and -"))]
 _Words = Annotated[list[_Word], AfterValidator(rules.not_empty), AfterValidator(rules.each_once)]
 _Package = Annotated[
@@ -157,6 +166,8 @@ _Package = Annotated[
     AfterValidator(rules.form(r"[a-z0-9][a-z0-9+.-]+(=[\w.+~:-]+)?", "package", 'like "git-lfs" or "git-lfs=3.6.1-1"')),
 ]
 _Command = Annotated[str, AfterValidator(rules.form(r"[^\0]*\S[^\0]*", "command", "a line of shell"))]
+
+_Argument = Annotated[str, AfterValidator(rules.form(r"[^\0]+", "word", "a command, word by word"))]
 
 
 class _Table(BaseModel):
@@ -238,17 +249,72 @@ def _merged(docker: _Docker, key: str) -> str:
     return str(getattr(_DOCKER, key)) if written is None else written
 
 
-def _context(info: ValidationInfo) -> dict[str, _Docker | None]:
-    """What the tables below see of those above: the fleet's ``[docker]``, None when that is wrong itself."""
+def _context(info: ValidationInfo) -> dict[str, Any]:
+    """What the tables below see of those above: the fleet's ``docker``, the pool's ``max``; None where wrong itself."""
     assert isinstance(info.context, dict)
     return info.context
+
+
+def _cron_expression(text: str) -> str:
+    """As Debian's cron reads it. cronsim would take a sixth field, seconds."""
+    allowed = 'minute, hour, day of month, month, day of week, like "0 8 * * MON-FRI"'
+    if len(text.split()) != 5:
+        raise rules.WrongError(f"{json.dumps(text)} has not five fields", allowed)
+    try:
+        CronSim(text, datetime.now(UTC))
+    except CronSimError as error:
+        wrong = f"{json.dumps(text)} is no cron expression: {str(error).lower()}"
+        raise rules.WrongError(wrong, allowed) from None
+    return text
+
+
+def _zone(name: str) -> str:
+    """A name of the time zone database of this computer; ZoneInfo's errors for other names are of many kinds."""
+    try:
+        return ZoneInfo(name).key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        pass
+    known = sorted(available_timezones())
+    cities = (zone for zone in known if zone.rpartition("/")[2].casefold() == name.casefold())
+    near = f'did you mean "{city}"?' if (city := next(cities, "")) else rules.nearest(name, known)
+    raise rules.WrongError(f"{json.dumps(name)} is no time zone", near or 'like "Europe/Berlin"')
+
+
+class _Schedule(_Table):
+    """``[[pools.NAME.schedule]]``."""
+
+    start: Annotated[str, AfterValidator(_cron_expression)]
+    zone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    seconds: Annotated[int, PlainValidator(rules.duration)] = Field(alias="for")
+    min: _Machines | None = None
+    idle: _Machines | None = None
+
+    @field_validator("min", "idle")
+    @classmethod
+    def _not_above_max(cls, machines: int | None, info: ValidationInfo) -> int | None:
+        _refuse_above(_context(info)["max"], machines)
+        return machines
+
+    @model_validator(mode="after")
+    def _has_effect(self) -> Self:
+        if self.min is None and self.idle is None:
+            raise rules.WrongError("has no effect", "min, idle or both")
+        return self
+
+
+def _refuse_above(most: int | None, machines: int | None) -> None:
+    if most is not None and machines is not None and machines > most:
+        raise rules.WrongError(f"{machines} is more than max", f"max is {most}")
 
 
 class _Pool(_Table):
     """A pool. Keys that a check compares stand before it: it is handed those that were right."""
 
-    min: Annotated[int, AfterValidator(rules.between(0, _MOST_MACHINES))] = _POOL.min
-    max: Annotated[int, AfterValidator(rules.between(0, _MOST_MACHINES))] | None = None
+    min: _Machines = _POOL.min
+    max: _Machines | None = None
+    idle: _Machines = _POOL.idle
+    priority: int = _POOL.priority
+    schedule: list[_Schedule] = []
     types: _Words = list(DEFAULT_TYPES)
     locations: _Words = list(DEFAULT_LOCATIONS)
     image: _Word = _POOL.image
@@ -277,6 +343,18 @@ class _Pool(_Table):
             raise rules.WrongError(f"{most} is less than min", f"min is {least}")
         return most
 
+    @field_validator("idle")
+    @classmethod
+    def _not_above_max(cls, idle: int, info: ValidationInfo) -> int:
+        _refuse_above(_most(info), idle)
+        return idle
+
+    @field_validator("schedule", mode="before")
+    @classmethod
+    def _hand_down(cls, schedule: object, info: ValidationInfo) -> object:
+        _context(info)["max"] = _most(info)
+        return schedule
+
     @field_validator("docker")
     @classmethod
     def _fits(cls, docker: _Docker, info: ValidationInfo) -> _Docker:
@@ -285,6 +363,12 @@ class _Pool(_Table):
             _refuse_engine(settings, info.data.get("runner"))
             _refuse_crowd(settings, info.data.get("capacity"))
         return docker
+
+
+def _most(info: ValidationInfo) -> int | None:
+    """The pool's max, which is min where it is not written; None when that is wrong itself."""
+    most: int | None = info.data.get("max")
+    return info.data.get("min") if most is None and "max" in info.data else most
 
 
 def _refuse_engine(docker: DockerSettings, runner: str | None) -> None:
@@ -304,6 +388,12 @@ def _refuse_crowd(docker: DockerSettings, capacity: int | None) -> None:
         )
 
 
+class _Cron(_Table):
+    minutes: Annotated[int, AfterValidator(rules.cron_minutes)] = _CRON.minutes
+    ping_url: Annotated[str, AfterValidator(rules.ping_url)] = _CRON.ping_url
+    alert: list[_Argument] = list(_CRON.alert)
+
+
 class _Inventory(_Table):
     name: _FleetName
     gitea: _Gitea
@@ -311,12 +401,23 @@ class _Inventory(_Table):
     ssh: _Ssh = Field(default_factory=_Ssh)
     docker: _Docker = Field(default_factory=_Docker.model_construct)
     pools: Annotated[dict[_PoolName, _Pool], AfterValidator(rules.some_pool)]
+    max: _Machines | None = None
+    max_eur_per_hour: Annotated[Decimal, PlainValidator(rules.euros)] | None = None
+    cron: _Cron = Field(default_factory=_Cron)
 
     @field_validator("pools", mode="before")
     @classmethod
     def _hand_down(cls, pools: object, info: ValidationInfo) -> object:
         _context(info)["docker"] = info.data.get("docker")
         return pools
+
+    @field_validator("max")
+    @classmethod
+    def _enough_for_min(cls, most: int | None, info: ValidationInfo) -> int | None:
+        least = sum(pool.min for pool in info.data.get("pools", {}).values())
+        if most is not None and most < least:
+            raise rules.WrongError(f"{most} is less than the min of all pools together", f"that is {least}")
+        return most
 
 
 # --- what pydantic says, in our words -------------------------------------------------------------
@@ -333,6 +434,8 @@ _MISSING = {
     "name": 'like name = "ci"',
     "gitea.url": 'like gitea.url = "https://gitea.example"',
     "pools": "a table like [pools.build], which may be empty",
+    "start": 'like start = "0 8 * * MON-FRI"',
+    "for": 'like for = "10h"',
 }
 
 
@@ -343,7 +446,7 @@ def _problem(error: ErrorDetails) -> Problem:
         case "value_error", rules.WrongError() as mistake:
             return Problem(path, mistake.wrong, mistake.allowed)
         case "missing", _:
-            return Problem(path, "is missing", _MISSING.get(path, ""))
+            return Problem(path, "is missing", _MISSING.get(path) or _MISSING.get(str(where[-1]), ""))
         case "extra_forbidden", _:
             known = _keys_beside(where)
             return Problem(path, "is an unknown key", rules.nearest(str(where[-1]), known) or rules.listed(known))
@@ -376,18 +479,18 @@ def _shape(value: object) -> str:
 
 
 def _keys_beside(where: Sequence[int | str]) -> list[str]:
-    """The keys that are known in the table that ``where`` stands in."""
+    """The keys that are known in the table that ``where`` stands in. A pool's name, the second part, is no key."""
     table: type[BaseModel] = _Inventory
-    for part in where[:-1]:
-        inner = table.model_fields.get(str(part))
+    for n, part in enumerate(where[:-1]):
+        inner = table.model_fields.get(str(part)) if n != 1 or where[0] != "pools" else None
         table = (_table_in(inner.annotation) if inner else None) or table
-    return list(table.model_fields)
+    return [field.alias or name for name, field in table.model_fields.items()]
 
 
 def _keys(table: type[BaseModel], above: tuple[str, ...]) -> Iterator[str]:
     for name, field in table.model_fields.items():
-        inner = _table_in(field.annotation)
-        here = (*above, name, "*") if name == "pools" else (*above, name)
+        inner, key = _table_in(field.annotation), field.alias or name
+        here = (*above, key, "*") if name == "pools" else (*above, key)
         yield from _keys(inner, here) if inner else [".".join(here)]
 
 
@@ -421,6 +524,9 @@ def _inventory(table: _Inventory, source: str) -> Inventory:
         pools=tuple(_pool(name, pool, table.docker) for name, pool in table.pools.items()),
         hetzner=HetznerSettings(table.hetzner.endpoint, table.hetzner.token),
         ssh=_ssh(table.ssh),
+        max=table.max,
+        max_eur_per_hour=table.max_eur_per_hour,
+        cron=CronSettings(table.cron.minutes, table.cron.ping_url, tuple(table.cron.alert)),
         source=source,
         warnings=tuple(sentence for sentence in warnings if sentence),
     )
@@ -453,6 +559,9 @@ def _pool(name: str, table: _Pool, fleets: _Docker) -> Pool:
         docker=_with_engine(_docker(table.docker, fleets), read_runner(table.runner)),
         min=table.min,
         max=table.min if table.max is None else table.max,
+        idle=table.idle,
+        priority=table.priority,
+        schedule=tuple(Schedule(one.start, one.zone, one.seconds, one.min, one.idle) for one in table.schedule),
         types=tuple(table.types),
         locations=tuple(table.locations),
         image=table.image,

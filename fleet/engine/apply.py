@@ -131,6 +131,8 @@ def _done(change: Change) -> str:
             return "repaired"
         case Verb.REMOVE:
             return "gone: runner deregistered, server deleted"
+        case Verb.DRAIN:
+            return "gets no new job, and has none"
         case Verb.TAKE_BACK:
             return "back in service"
         case Verb.KEEP | Verb.REFUSE | Verb.LIMIT:

@@ -1,14 +1,22 @@
 """The fleet's record: read from and written to the tags of its managed firewall."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from fleet.core.record import Record, read_record
+from fleet.core.record import Record, read_record, with_floors
 from fleet.engine.world import World
 
 
 def read(world: World) -> Record:
     """What earlier passes left; an empty record where there is no firewall yet."""
     return read_record(world.cloud.firewall_tags(shared_name(world), world.fleet_tags))
+
+
+def raised(world: World) -> tuple[World, Record]:
+    """The world with the mins that a person has raised for now (``up --add N --for T``), and the record."""
+    record = read(world)
+    inventory = with_floors(world.inventory, record, world.cloud.now())
+    return replace(world, inventory=inventory), record
 
 
 def write(world: World, changes: Mapping[str, str | None]) -> None:

@@ -47,7 +47,8 @@ if docker_version=$(docker version --format '{{.Server.Version}}' 2>/dev/null); 
     say docker "$docker_version"
     say compose "$(docker compose version --short 2>/dev/null)"
     say bridge "$(ip -4 -o addr show docker0 2>/dev/null | sed 's/.*inet \([0-9.]*\).*/\1/')"
-    docker image ls --format '{{.Repository}}:{{.Tag}}' | while read -r image; do say image "$image"; done
+    docker image ls --digests --format '{{.Repository}}:{{.Tag}}
+{{.Repository}}@{{.Digest}}' | while read -r image; do say image "$image"; done
     docker ps --filter name=GITEA-ACTIONS-TASK- --format '{{.Names}}' | while read -r task; do say task "$task"; done
     format='{{.State.Status}}|{{.State.ExitCode}}|{{.RestartCount}}|{{index .Config.Labels "fleet.config"}}|{{.Config.Image}}'
     container=$(docker container inspect --format "$format" fleet-runner 2>/dev/null) && say container "$container"

@@ -5,6 +5,7 @@ import base64
 import re
 import tomllib
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from fleet.core.errors import InventoryError, Refused
 from fleet.core.inventory import (
+    CronSettings,
     DockerSettings,
     DockerSource,
     GiteaSettings,
@@ -19,6 +21,7 @@ from fleet.core.inventory import (
     Inventory,
     Pool,
     RunnerSettings,
+    Schedule,
     Scope,
     ScopeKind,
     SshSettings,
@@ -147,6 +150,31 @@ def test_a_job_timeout_is_text_or_seconds(value: str, seconds: int) -> None:
     assert pool(f"job_timeout = {value}").runner.job_timeout == seconds
 
 
+def test_limits_and_passes_are_read() -> None:
+    lines = """
+max = 3
+max_eur_per_hour = 0.1
+cron = { minutes = 10, ping_url = "https://hc.example/ping?x=1", alert = ["mail", "ann"] }
+"""
+    inventory = parse(f"{TOP}{lines}[pools.a]\n", "i.toml")
+    assert (inventory.max, inventory.max_eur_per_hour) == (3, Decimal("0.1"))
+    assert inventory.cron == CronSettings(10, "https://hc.example/ping?x=1", ("mail", "ann"))
+    assert parse(f"{TOP}max_eur_per_hour = 2\n[pools.a]", "i.toml").max_eur_per_hour == Decimal(2)
+
+
+def test_a_pools_schedules_keep_their_order() -> None:
+    read = pool(
+        "max = 4\nidle = 1\npriority = -2\n"
+        '[[pools.build.schedule]]\nstart = "0 8 * * MON-FRI"\nzone = "Europe/Berlin"\nfor = "10h"\nmin = 2\nidle = 2\n'
+        '[[pools.build.schedule]]\nstart = "30 3 1 * *"\nfor = 600\nidle = 0\n'
+    )
+    assert (read.idle, read.priority) == (1, -2)
+    assert read.schedule == (
+        Schedule("0 8 * * MON-FRI", "Europe/Berlin", 36000, 2, 2),
+        Schedule("30 3 1 * *", "UTC", 600, None, 0),
+    )
+
+
 def test_extra_config_is_kept_as_it_is() -> None:
     read = pool('config.container.options = "--x"\nconfig.runner.envs = { A = "${B}" }')
     assert dict(read.runner.extra) == {
@@ -203,6 +231,8 @@ LABEL_FORMS = "NAME:docker://IMAGE or NAME:host"
 TIMES = 'like "3h", "90m" or "1h30m", or a number of seconds'
 FLEET_FORM = "a small letter, then small letters and digits, at most 20"
 POOL_FORM = "a small letter, then small letters, digits and inner -, at most 30"
+PERIODS = "one of 1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60"
+CRON_LIKE = 'minute, hour, day of month, month, day of week, like "0 8 * * MON-FRI"'
 RUNNERS = 'a version like "4.1.0", or an image like "gitea/runner:4.1.0"'
 KEY_LIKE = 'one line of a .pub file, like "ssh-ed25519 AAAA... ann@laptop"'
 NETWORK_LIKE = "like 203.0.113.7/32, 10.0.0.0/8 or 2001:db8::/32"
@@ -233,7 +263,7 @@ def test_a_mistake_in_the_frame_is_told(text: str, problem: str) -> None:
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("colour = 1", "colour: is an unknown key (known: name, gitea, hetzner, ssh, docker, pools)"),
+        ("colour = 1", "colour: is an unknown key (known: name, gitea, hetzner, ssh, docker, pools, max, max_eur_per_hour, cron)"),
         ("dokcer.bip = 1", 'dokcer: is an unknown key (did you mean "docker"?)'),
         ("hetzner.tokn = 1", 'hetzner.tokn: is an unknown key (did you mean "token"?)'),
         ('gitea.scope = "organisation:x"', 'gitea.scope: "organisation" is unknown (did you mean "org"? known: instance, org, user, repo)'),
@@ -265,6 +295,23 @@ def test_a_mistake_in_the_frame_is_told(text: str, problem: str) -> None:
         ('ssh.allow_from = ["1.2.3.4", "1.2.3.4/32"]', 'ssh.allow_from: "1.2.3.4/32" is there twice'),
         ("ssh.allow_from = []", 'ssh.allow_from: is empty: nobody could log in (networks, like "203.0.113.7/32")'),
         ("ssh.allow_from = [" + '"1.2.3.4",' * 101 + "]", "ssh.allow_from: has 101 networks (at most 100: Hetzner's limit for one rule)"),
+        ("max_eur_per_hour = 0", "max_eur_per_hour: 0 is out of range (more than 0)"),
+        ("max_eur_per_hour = -0.5", "max_eur_per_hour: -0.5 is out of range (more than 0)"),
+        ("max_eur_per_hour = inf", "max_eur_per_hour: inf is out of range (more than 0)"),
+        ("max_eur_per_hour = nan", "max_eur_per_hour: nan is out of range (more than 0)"),
+        ("max_eur_per_hour = true", "max_eur_per_hour: must be a number, not true or false"),
+        ('max_eur_per_hour = "1"', "max_eur_per_hour: must be a number (euros, like 0.25)"),
+        ("max = 0", "max: 0 is less than the min of all pools together (that is 1)"),
+        ("max = 99999", "max: 99999 is out of range (0 to 9999)"),
+        ("cron.minutes = 0", f"cron.minutes: 0 does not divide an hour ({PERIODS})"),
+        ("cron.minutes = 7", f"cron.minutes: 7 does not divide an hour ({PERIODS})"),
+        ("cron.minutes = 120", f"cron.minutes: 120 does not divide an hour ({PERIODS})"),
+        ("cron.minute = 5", 'cron.minute: is an unknown key (did you mean "minutes"?)'),
+        (f'cron.ping_url = "hc/{SECRET}"', f"cron.ping_url: is no http or https URL ({URL_LIKE})"),
+        (f'cron.ping_url = "https://x/{SECRET} y"', f"cron.ping_url: is no http or https URL ({URL_LIKE})"),
+        (f'cron.ping_url = "https://x/?a={SECRET}#b"', "cron.ping_url: has a space or a fragment (leave out # and what follows)"),
+        ('cron.alert = "mail ann"', "cron.alert: must be a list in [ ], not text"),
+        ('cron.alert = ["mail", ""]', 'cron.alert[1]: "" is no word (a command, word by word)'),
         ('docker.source = "distro"', 'docker.source: "distro" is unknown (did you mean "distribution"? known: distribution, docker, present)'),
         ('docker.version = "29.10.0"', 'docker.version: has no effect with source = "distribution" (source = "docker" installs this version)'),
         ('docker = { source = "docker", version = "29" }', 'docker.version: "29" is no engine version (all three numbers, like "29.10.0")'),
@@ -299,6 +346,27 @@ def test_a_mistake_above_the_pools_is_told(line: str, problem: str) -> None:
         ("min = true", "min: must be a whole number, not true or false"),
         ("max = 1979-05-27", "max: must be a whole number, not a date or a time"),
         ("max = 10000", "max: 10000 is out of range (0 to 9999)"),
+        ("idle = 2", "idle: 2 is more than max (max is 1)"),
+        ("max = 3\nidle = 4", "idle: 4 is more than max (max is 3)"),
+        ('priority = "high"', "priority: must be a whole number, not text"),
+        ("schedule = {}", "schedule: must be a list in [ ], not a table"),
+        ("schedule = [3]", "schedule[0]: must be a table, not a number"),
+        ('schedule = [{ for = "1h", min = 1 }]', 'schedule[0].start: is missing (like start = "0 8 * * MON-FRI")'),
+        ('schedule = [{ start = "0 8 * * *", min = 1 }]', 'schedule[0].for: is missing (like for = "10h")'),
+        ('schedule = [{ start = "0 8 * * *", for = "1h" }]', "schedule[0]: has no effect (min, idle or both)"),
+        ('schedule = [{ start = "0 8 * * *", fro = "1h", for = "1h", min = 1 }]', 'schedule[0].fro: is an unknown key (did you mean "for"?)'),
+        ('schedule = [{ start = "0 8 * * *", for = "1 h", min = 1 }]', f'schedule[0].for: "1 h" is no time ({TIMES})'),
+        ('schedule = [{ start = "0 8 * *", for = "1h", min = 1 }]', f'schedule[0].start: "0 8 * *" has not five fields ({CRON_LIKE})'),
+        ('schedule = [{ start = "0 0 8 * * *", for = "1h", min = 1 }]', f'schedule[0].start: "0 0 8 * * *" has not five fields ({CRON_LIKE})'),
+        ('schedule = [{ start = "@daily", for = "1h", min = 1 }]', f'schedule[0].start: "@daily" has not five fields ({CRON_LIKE})'),
+        ('schedule = [{ start = "0 25 * * *", for = "1h", min = 1 }]', f'schedule[0].start: "0 25 * * *" is no cron expression: bad hour ({CRON_LIKE})'),
+        ('schedule = [{ start = "0 8 30 2 *", for = "1h", min = 1 }]', f'schedule[0].start: "0 8 30 2 *" is no cron expression: bad day-of-month ({CRON_LIKE})'),
+        ('schedule = [{ start = "0 8 * * *", zone = "Berlin", for = "1h", min = 1 }]', 'schedule[0].zone: "Berlin" is no time zone (did you mean "Europe/Berlin"?)'),
+        ('schedule = [{ start = "0 8 * * *", zone = "Europe/Belin", for = "1h", min = 1 }]', 'schedule[0].zone: "Europe/Belin" is no time zone (did you mean "Europe/Berlin"?)'),
+        ('schedule = [{ start = "0 8 * * *", zone = "", for = "1h", min = 1 }]', 'schedule[0].zone: "" is no time zone (like "Europe/Berlin")'),
+        ('schedule = [{ start = "0 8 * * *", zone = "/etc/passwd", for = "1h", min = 1 }]', 'schedule[0].zone: "/etc/passwd" is no time zone (like "Europe/Berlin")'),
+        ('max = 2\nschedule = [{ start = "0 8 * * *", for = "1h", min = 3 }]', "schedule[0].min: 3 is more than max (max is 2)"),
+        ('schedule = [{ start = "0 8 * * *", for = "1h", idle = 2 }]', "schedule[0].idle: 2 is more than max (max is 1)"),
         ("capacity = 0", "capacity: 0 is out of range (1 to 64)"),
         ("capacity = 65", "capacity: 65 is out of range (1 to 64)"),
         ("types = []", "types: is empty (at least one, or leave the key out)"),
@@ -356,6 +424,26 @@ def test_a_mistake_made_once_is_told_once_however_many_pools_inherit_it() -> Non
     assert len(problems(f'{TOP}docker.bip = "10.201.0.1/16"\n[pools.a]\n[pools.b]\n')) == 1
 
 
+def test_the_limit_of_all_pools_leaves_room_for_the_min_of_each() -> None:
+    assert problems(f"{TOP}max = 4\n[pools.a]\nmin = 2\n[pools.b]\nmin = 3\n") == [
+        "max: 4 is less than the min of all pools together (that is 5)"
+    ]
+
+
+def test_a_pool_may_have_the_name_of_a_key() -> None:
+    known = problems(f"{TOP}[pools.docker]\nbipp = 1\n")[0]
+    assert "did you mean" not in known
+    assert "capacity" in known
+
+
+def test_all_mistakes_of_several_schedules_come_at_once() -> None:
+    first, second = '{ start = "x", for = "1h", min = 9 }', '{ start = "0 8 * * *", for = 1, idle = 9 }'
+    told = problems(f"{TOP}[pools.a]\nschedule = [{first}, {second}]\n")
+    assert [one.partition(": ")[0].removeprefix("pools.a.schedule") for one in told] == [
+        "[0].start", "[0].min", "[1].for", "[1].idle",
+    ]  # fmt: skip
+
+
 def test_ten_mistakes_are_ten_problems_at_once() -> None:
     text = f"""
 name = "My-Fleet"
@@ -402,8 +490,12 @@ def everything() -> str:
 
 def test_the_example_shows_the_defaults() -> None:
     as_it_is, full = load(EXAMPLE), parse(everything(), "full")
-    assert full.ssh.passphrase == FromEnv("FLEET_SSH_PASSPHRASE")  # the only key without a default
-    assert replace(full, ssh=replace(full.ssh, passphrase=None)) == as_it_is
+    # The keys without a default:
+    assert full.ssh.passphrase == FromEnv("FLEET_SSH_PASSPHRASE")
+    assert (full.max, full.max_eur_per_hour) == (4, Decimal("0.25"))
+    assert full.pools[0].schedule == (Schedule("0 8 * * MON-FRI", "UTC", 36000, 2, 1),)
+    bare = replace(full, ssh=replace(full.ssh, passphrase=None), max=None, max_eur_per_hour=None)
+    assert replace(bare, pools=(replace(bare.pools[0], schedule=()),)) == as_it_is
 
 
 def test_the_example_has_every_key_and_no_other() -> None:
@@ -414,8 +506,9 @@ def written(table: dict[str, Any], above: str = "") -> list[str]:
     found = []
     for key, value in table.items():
         path = above + ("*" if above == "pools." else key)
-        deeper = isinstance(value, dict) and path not in known_keys()
-        found += written(value, f"{path}.") if deeper else [path]
+        tables = [value] if isinstance(value, dict) else value if path.endswith(".schedule") else []
+        deeper = path not in known_keys()
+        found += [one for table in tables for one in written(table, f"{path}.")] if deeper else [path]
     return found
 
 

@@ -1,0 +1,122 @@
+"""``fleet scale`` and ``fleet scale-down``: one pass, by hand or from cron."""
+
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console, Group, RenderableType
+from rich.text import Text
+
+from fleet.cli import show
+from fleet.cli.exits import NOT_AS_WANTED, OK, code_of, with_verdict
+from fleet.cli.options import InventoryOption, JsonOption, QuietOption
+from fleet.cli.story import looking, telling
+from fleet.cli.wiring import open_world, state_folder
+from fleet.core.plan import Plan, Verb
+from fleet.core.report import Report, Verdict
+from fleet.engine import passes
+from fleet.engine.apply import apply
+from fleet.engine.passes import Look
+
+DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Show what the pass would do, and do nothing.")]
+Check = Annotated[bool, typer.Option("--check", help="Do nothing; exit 3 when the pass would do something.")]
+Cron = Annotated[bool, typer.Option("--cron", help="As cron runs it: silent when all is well, and with a log.")]
+
+
+@with_verdict
+def scale(
+    dry_run: DryRun = False,
+    check: Check = False,
+    cron: Cron = False,
+    quiet: QuietOption = False,
+    json: JsonOption = False,
+    inventory: InventoryOption = None,
+) -> int:
+    """One pass: machines come for jobs that wait, and leave when their paid hour ends. Never with a job on them."""
+    return _pass(inventory, only_down=False, dry_run=dry_run or check, check=check, quiet=quiet, json=json, cron=cron)
+
+
+@with_verdict
+def scale_down(
+    dry_run: DryRun = False,
+    check: Check = False,
+    cron: Cron = False,
+    quiet: QuietOption = False,
+    json: JsonOption = False,
+    inventory: InventoryOption = None,
+) -> int:
+    """The removing half of `fleet scale`: nothing is created, nothing is repaired."""
+    return _pass(inventory, only_down=True, dry_run=dry_run or check, check=check, quiet=quiet, json=json, cron=cron)
+
+
+def _pass(
+    option: str | None, *, only_down: bool, dry_run: bool, check: bool, quiet: bool, json: bool, cron: bool
+) -> int:
+    from fleet.cli import cron_pass
+    from fleet.edges.locks import pass_lock
+
+    if cron:
+        return cron_pass.run(option, only_down=only_down)
+    with open_world(option) as world, pass_lock(world.inventory.name, state_folder()):
+        fleet = world.inventory.name
+        with looking(f"looking at fleet {fleet}", quiet=quiet or json) as seen:
+            look = passes.look(world, only_down=only_down, seen=seen)
+        if look.record.paused(look.seen.at):
+            _print(f"fleet {fleet} is paused: fleet resume", quiet=quiet)
+            return OK
+        if dry_run:
+            _show_plan(fleet, look.plan, json=json)
+            return NOT_AS_WANTED if check and look.plan.todo else OK
+        report = carry_out(look, quiet=quiet or json)
+        _show_report(fleet, look.plan, report, quiet=quiet, json=json)
+        return code_of(report)
+
+
+def carry_out(look: Look, *, quiet: bool) -> Report:
+    """Do what the pass has decided, and remember that it ran."""
+    with telling(quiet=quiet) as listen:
+        report = apply(look.world, look.plan.changes, look.machines, listen)
+    passes.remember(look, report)
+    return report
+
+
+def _show_plan(fleet: str, plan: Plan, *, json: bool) -> None:
+    console = Console(highlight=False)
+    if json:
+        console.print_json(data=show.plan_json(fleet, plan))
+    else:
+        console.print(show.plan_table(fleet, plan))
+
+
+def _show_report(fleet: str, plan: Plan, report: Report, *, quiet: bool, json: bool) -> None:
+    console = Console(highlight=False)
+    if json:
+        data: dict[str, Any] = show.report_json(fleet, report) | {"notes": list(plan.notes)}
+        console.print_json(data=data)
+    elif not quiet or worth_saying(report):
+        console.print(lines(plan, report))
+
+
+def worth_saying(report: Report) -> bool:
+    """Whether anything happened, or should have: a pass that kept every machine has nothing to say."""
+    return any(one.verdict is not Verdict.KEPT for one in report.outcomes)
+
+
+def lines(plan: Plan, report: Report) -> RenderableType:
+    """One line per machine with its reason, kept ones too."""
+    reasons = {change.machine: change for change in plan.changes}
+    rows = [
+        _line(one.machine, one.verdict, one.text, one.hint, reasons[one.machine].verb, reasons[one.machine].reason)
+        for one in report.outcomes
+    ]
+    return Group(*rows, *(Text(note) for note in plan.notes))
+
+
+def _line(machine: str, verdict: Verdict, text: str, hint: str, verb: Verb, reason: str) -> Text:
+    why = reason if text == reason else f"{text} ({reason})"
+    told = verb.value if verdict is Verdict.KEPT and verb is Verb.LIMIT else verdict.value
+    return Text.assemble((machine, "bold"), f" {told}: {why}", (f"\n  {hint}" if hint else "", "italic"))
+
+
+def _print(text: str, *, quiet: bool) -> None:
+    if not quiet:
+        Console(highlight=False).print(text)

@@ -1,0 +1,39 @@
+"""One pass: look, decide, carry out, remember. What ``fleet scale`` runs, by hand or from cron."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fleet.core.machine import Machine, join
+from fleet.core.observation import Observation
+from fleet.core.plan import Plan
+from fleet.core.record import LAST_PASS, Record
+from fleet.core.report import Report, Verdict
+from fleet.core.scaling import plan_scale
+from fleet.engine import memory
+from fleet.engine.observe import observe
+from fleet.engine.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a pass has seen and decided. ``world`` has the inventory of this moment."""
+
+    world: World
+    seen: Observation
+    machines: tuple[Machine, ...]
+    record: Record
+    plan: Plan
+
+
+def look(world: World, *, only_down: bool, seen: Callable[[str], None]) -> Look:
+    """Observe and plan; nothing is changed. Raises Refused when Hetzner or Gitea do not answer."""
+    now, record = memory.raised(world)
+    observation = observe(now, seen=seen)
+    plan = plan_scale(now.inventory, observation, now.catalog, now.wanted, record, only_down=only_down)
+    return Look(now, observation, join(now.inventory, observation), record, plan)
+
+
+def remember(look: Look, report: Report) -> None:
+    """Write down when a pass last ended well: any computer's ``status`` says so, and when it is overdue."""
+    if not report.any(Verdict.FAILED, Verdict.REFUSED):
+        memory.write(look.world, {LAST_PASS: str(int(look.world.cloud.now().timestamp()))})

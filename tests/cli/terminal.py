@@ -1,0 +1,82 @@
+"""The command line as a person meets it, 80 columns wide and without colour, over a world of plain values."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import StringIO
+from types import ModuleType, SimpleNamespace
+
+import pytest
+from rich.console import Console, RenderableType
+from typer.testing import CliRunner
+
+from fleet.cli.main import app
+from fleet.core.inventory import Inventory
+from fleet.core.observation import Observation
+from fleet.core.record import Record
+from fleet.core.report import Report
+from fleet.core.setup import host_wanted
+from fleet.engine import memory
+from tests.core.builders import ROOT, STACK, catalog
+
+NOTHING = Record()
+PLAIN: Mapping[str, str] = {"COLUMNS": "80", "NO_COLOR": "1", "TERM": "dumb"}
+
+
+def shown(what: RenderableType, width: int = 80) -> str:
+    """What stands on the terminal, without the spaces at the ends of lines."""
+    out = StringIO()
+    Console(file=out, width=width, no_color=True, highlight=False, legacy_windows=False).print(what)
+    return trimmed(out.getvalue())
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """How a command ended."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+
+def typed(*arguments: str) -> Typed:
+    """A command as it is typed; without a terminal, so nobody answers questions. A mistake of ours is raised."""
+    result = CliRunner().invoke(app, list(arguments), env=dict(PLAIN), catch_exceptions=False)
+    return Typed(result.exit_code, result.stdout, result.stderr)
+
+
+def trimmed(text: str) -> str:
+    """Without the spaces at the ends of lines."""
+    return "".join(f"{line.rstrip()}\n" for line in text.splitlines())
+
+
+def golden(name: str) -> str:
+    """What must stand on the screen, whole: a file of ``tests/cases/cli``."""
+    return (ROOT / "tests" / "cases" / "cli" / name).read_text("utf-8")
+
+
+def set_scene(
+    monkeypatch: pytest.MonkeyPatch,
+    command: ModuleType,
+    of: Inventory,
+    observation: Observation,
+    report: Report | None = None,
+    record: Record = NOTHING,
+) -> None:
+    """The command sees this observation and this record; what it applies ends in this report."""
+
+    @contextmanager
+    def opened(_: str | None) -> Iterator[SimpleNamespace]:
+        yield SimpleNamespace(
+            inventory=of,
+            gitea=SimpleNamespace(version=lambda: "1.26.0"),
+            cloud=SimpleNamespace(warnings=lambda: ("type cx33 is on its way out",)),
+            catalog=catalog(),
+            wanted={one.name: host_wanted(of, one, STACK) for one in of.pools},
+        )
+
+    monkeypatch.setattr(command, "open_world", opened)
+    monkeypatch.setattr(memory, "raised", lambda world: (world, record))
+    monkeypatch.setattr(command, "observe", lambda world, **_: observation)
+    if report is not None:
+        monkeypatch.setattr(command, "apply", lambda *_: report)

@@ -1,0 +1,133 @@
+"""What the commands put on the screen, whole: 80 columns, no colour; and the JSON, whole."""
+
+import json
+from typing import Any
+
+import pytest
+
+from fleet.cli import plan, status, up
+from fleet.cli.exits import FAILED, NOT_AS_WANTED, OK, UNTOUCHED
+from fleet.core.names import Tag
+from fleet.core.record import Record
+from fleet.core.report import Outcome, Report, Verdict
+from tests.cli.scenes import CALM, DAY, FLEET, REPORT
+from tests.cli.terminal import golden, set_scene, trimmed, typed
+from tests.core.builders import NOW, inventory, seen, server
+
+
+@pytest.fixture
+def busy_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_scene(monkeypatch, plan, FLEET, DAY)
+    set_scene(monkeypatch, status, FLEET, DAY)
+    set_scene(monkeypatch, up, FLEET, DAY, REPORT)
+
+
+@pytest.fixture
+def calm_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    quiet = Report((Outcome("ci-build-1", REPORT.outcomes[0].verb, Verdict.KEPT, "online, idle, as wanted"),))
+    set_scene(monkeypatch, plan, inventory(), CALM)
+    set_scene(monkeypatch, status, inventory(), CALM)
+    set_scene(monkeypatch, up, inventory(), CALM, quiet)
+
+
+@pytest.mark.usefixtures("busy_day")
+@pytest.mark.parametrize("command", ["plan", "status"])
+def test_the_screen_of_a_busy_day(command: str) -> None:
+    result = typed(command)
+    assert trimmed(result.stdout) == golden(f"{command}.txt")
+    assert (result.exit_code, result.stderr) == (OK, "")
+
+
+@pytest.mark.usefixtures("busy_day")
+def test_the_report_of_up() -> None:
+    result = typed("up", "--yes")
+    assert trimmed(result.stdout) == golden("up.txt")
+    assert result.stderr == "note: type cx33 is on its way out\n"
+    assert result.exit_code == FAILED
+
+
+@pytest.mark.usefixtures("busy_day")
+@pytest.mark.parametrize("command", [["plan"], ["status"], ["up", "--yes"]])
+def test_the_json_of_a_busy_day_is_the_only_thing_on_stdout(command: list[str]) -> None:
+    result = typed(*command, "--json")
+    form: dict[str, Any] = json.loads(golden(f"{command[0]}.json"))
+    assert json.loads(result.stdout) == form
+
+
+@pytest.mark.usefixtures("calm_day")
+@pytest.mark.parametrize("command", ["plan", "status"])
+def test_the_screen_of_a_calm_day(command: str) -> None:
+    assert trimmed(typed(command).stdout) == golden(f"{command}_calm.txt")
+
+
+@pytest.mark.parametrize("command", ["plan", "status"])
+def test_check_says_by_its_exit_code_whether_all_is_as_wanted(monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    module = {"plan": plan, "status": status}[command]
+    set_scene(monkeypatch, module, FLEET, DAY)
+    assert (typed(command, "--check").exit_code, typed(command).exit_code) == (NOT_AS_WANTED, OK)
+    set_scene(monkeypatch, module, inventory(), CALM)
+    assert (typed(command, "--check").exit_code, typed(command).exit_code) == (OK, OK)
+
+
+def test_an_empty_fleet_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    nothing = inventory()
+    of = type(nothing)(nothing.name, nothing.gitea, ())
+    set_scene(monkeypatch, plan, of, seen())
+    assert trimmed(typed("plan").stdout) == (
+        "fleet ci: no machines, and none wanted\nfleet ci costs €0.0000 per hour (€0.00 per month); net list prices\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("record", "line"),
+    [
+        (Record(), ""),
+        (Record(last_pass=int(NOW.timestamp()) - 240), "the last good pass was 4 min ago"),
+        (
+            Record(last_pass=int(NOW.timestamp()) - 3600),
+            "the last good pass was 60 min ago: overdue. -> fleet cron show",
+        ),
+        (Record(paused_until=0), "passes are paused. -> fleet resume"),
+        (Record(paused_until=int(NOW.timestamp()) + 1), "passes are paused. -> fleet resume"),
+        (Record(paused_until=int(NOW.timestamp())), ""),
+    ],
+)
+def test_status_says_when_the_last_pass_was(monkeypatch: pytest.MonkeyPatch, record: Record, line: str) -> None:
+    set_scene(monkeypatch, status, inventory(), CALM, record=record)
+    assert trimmed(typed("status").stdout) == golden("status_calm.txt") + (f"{line}\n" if line else "")
+
+
+@pytest.mark.usefixtures("busy_day")
+@pytest.mark.parametrize("command", ["plan", "up"])
+def test_a_pool_that_is_not_there_is_refused_with_those_that_are(command: str) -> None:
+    result = typed(command, "nope")
+    assert (result.exit_code, result.stdout) == (UNTOUCHED, "")
+    assert trimmed(result.stderr) == "fleet: the inventory has no pool nope\nwhat to do: pools: build, arm\n"
+
+
+@pytest.mark.usefixtures("busy_day")
+def test_money_is_not_spent_without_a_yes() -> None:
+    result = typed("up")
+    assert (result.exit_code, result.stdout) == (UNTOUCHED, "")
+    assert trimmed(result.stderr) == (
+        "fleet: Create 1 machine of fleet ci for €0.0136 per hour (€8.49 per month) more?"
+        " Nobody can answer here: there is no terminal.\nwhat to do: add --yes\n"
+    )
+
+
+@pytest.mark.usefixtures("calm_day")
+def test_a_repair_or_nothing_to_do_asks_no_question() -> None:
+    assert typed("up").exit_code == OK
+
+
+@pytest.mark.usefixtures("busy_day")
+def test_adding_needs_to_know_where() -> None:
+    result = typed("up", "--add", "1", "--yes")
+    assert (result.exit_code, result.stdout) == (UNTOUCHED, "")
+    assert "fleet up POOL --add 1" in result.stderr
+
+
+def test_a_machine_that_leaves_is_a_finding_of_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    leaving = seen(server(tags={Tag.DRAINING: "person.1"}))
+    set_scene(monkeypatch, status, inventory(), leaving)
+    assert "ci-build-1: is leaving: asked by person. -> fleet down ci-build-1" in typed("status").stdout

@@ -1,0 +1,70 @@
+"""What is shipped to hosts: every script is one a shell reads, the user data is what cloud-init reads."""
+
+import json
+import shutil
+import subprocess
+from string import Template
+
+import pytest
+import yaml
+
+from tests.core.builders import HOST_KEY, ROOT, STACK
+
+SCRIPTS = sorted(name for name in STACK if name.endswith(".sh"))
+SHELLS = [shell for shell in ("sh", "dash", "bash") if shutil.which(shell)]
+TEMPLATE = (ROOT / "cloud-init" / "server.yaml").read_text("utf-8")
+PRIVATE = "-----BEGIN OPENSSH PRIVATE KEY-----\nno: \"key\" # 'of' tests\n-----END OPENSSH PRIVATE KEY-----\n"
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_shell_can_read_the_script(shell: str, name: str) -> None:
+    read = subprocess.run([shell, "-n"], input=STACK[name], capture_output=True, text=True)
+    assert (read.returncode, read.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", ["apt-install.sh", "docker-archive.sh"])
+def test_a_script_that_is_a_file_on_the_host_stops_at_the_first_error(name: str) -> None:
+    lines = STACK[name].splitlines()
+    assert lines[0] == "#!/bin/sh"
+    assert "set -eu" in lines
+
+
+@pytest.mark.parametrize("name", sorted(STACK))
+def test_a_shipped_file_ends_with_a_line_end(name: str) -> None:
+    assert STACK[name].endswith("\n")
+    assert "\r" not in STACK[name]
+
+
+def user_data() -> str:
+    """Filled in as the create step does: a JSON string is a YAML string."""
+    keys = {"host_key_private": json.dumps(PRIVATE), "host_key_public": json.dumps(HOST_KEY)}
+    return Template(TEMPLATE).substitute(keys)
+
+
+def test_user_data_begins_with_the_word_cloud_init_looks_for() -> None:
+    assert user_data().splitlines()[0] == "#cloud-config"
+
+
+def test_user_data_holds_the_host_key_and_nothing_else_of_worth() -> None:
+    assert yaml.safe_load(user_data()) == {
+        "ssh_deletekeys": True,
+        "ssh_keys": {"ed25519_private": PRIVATE, "ed25519_public": HOST_KEY},
+        "disable_root": False,
+        "package_update": False,
+        "package_upgrade": False,
+    }
+
+
+def test_user_data_fits_into_the_create_call() -> None:
+    assert len(user_data().encode()) < 32 * 1024
+
+
+def test_kernel_limits_are_lines_of_key_and_number() -> None:
+    lines = [line for line in STACK["sysctl.conf"].splitlines() if not line.startswith("#")]
+    assert {line.split(" = ")[0] for line in lines} == {
+        "fs.inotify.max_user_watches",
+        "fs.inotify.max_user_instances",
+        "vm.max_map_count",
+    }
+    assert all(line.split(" = ")[1].isdigit() for line in lines)

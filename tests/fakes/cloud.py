@@ -1,0 +1,230 @@
+"""A Hetzner of plain values: what is rented, what is to be had, and what each order makes."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Protocol
+
+from fleet.core.errors import CloudError, NameTaken, NoCapacity, QuotaExceeded
+from fleet.core.money import Catalog, ServerType
+from fleet.core.names import Tag
+from fleet.core.observation import Server, ServerStatus
+from fleet.core.orders import ServerOrder
+from tests.fakes.clock import FakeClock
+
+MAKING = 4
+"""Seconds until Hetzner says that a server is made, reset or rebuilt."""
+
+KEEP = 2
+"""Seconds that a process keeps the list of servers."""
+
+_TAG_VALUE = re.compile(r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?")
+
+
+class Machinery(Protocol):
+    """What the orders do to the computers behind the servers."""
+
+    def power_on(self, server: Server, user_data: str) -> None: ...
+
+    def reset(self, server_id: int) -> None: ...
+
+    def rebuild(self, server_id: int, user_data: str) -> None: ...
+
+    def destroy(self, server_id: int) -> None: ...
+
+
+@dataclass(slots=True)
+class Project:
+    """One Hetzner project. ``room``: how many are still to be had by (type, location); not named means many.
+
+    ``keys`` and ``firewalls``: the tags of each, by name and id.
+    """
+
+    clock: FakeClock
+    machinery: Machinery
+    servers: dict[int, Server] = field(default_factory=dict)
+    room: dict[tuple[str, str], int] = field(default_factory=dict)
+    quota: int = 10
+    keys: dict[tuple[str, int], Mapping[str, str]] = field(default_factory=dict)
+    firewalls: dict[tuple[str, int], Mapping[str, str]] = field(default_factory=dict)
+    created: list[str] = field(default_factory=list)
+    next_id: int = 100
+
+    def number(self) -> int:
+        """An id that was never used."""
+        self.next_id += 1
+        return self.next_id
+
+    def time(self) -> datetime:
+        """Now, as the API would say it."""
+        return datetime.fromtimestamp(self.clock.now(), tz=UTC)
+
+    def add(self, name: str, tags: Mapping[str, str], kind: str = "cx33", location: str = "fsn1") -> Server:
+        """A server that is there, whoever made it."""
+        number = self.number()
+        address = f"192.0.2.{number % 256}"
+        status = ServerStatus.RUNNING
+        server = Server(number, name, status, self.time(), kind, location, address, None, dict(tags))
+        self.servers[number] = server
+        return server
+
+    def named(self, name: str) -> Server | None:
+        """The server of this name."""
+        return next((one for one in self.servers.values() if one.name == name), None)
+
+
+class FakeCloud:
+    """The ``Cloud`` of one process."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._kept: tuple[tuple[Server, ...], float] = ((), 0.0)
+
+    def now(self) -> datetime:
+        return self._project.time()
+
+    def servers(self, *, fresh: bool = False) -> tuple[Server, ...]:
+        _, until = self._kept
+        now = self._project.clock.now()
+        if fresh or now >= until:
+            self._kept = (tuple(self._project.servers.values()), now + KEEP)
+        return self._kept[0]
+
+    def server(self, server_id: int) -> Server | None:
+        return self._project.servers.get(server_id)
+
+    def server_named(self, name: str) -> Server | None:
+        return self._project.named(name)
+
+    def create_server(self, order: ServerOrder) -> Server:
+        project = self._project
+        if project.named(order.name):
+            raise NameTaken(f"could not create {order.name}: server name is already used", code="uniqueness_error")
+        if len(project.servers) >= project.quota:
+            raise QuotaExceeded("could not create server: server limit reached", hint="ask Hetzner for more")
+        self._take_room(order)
+        assert order.ssh_key in {number for _, number in project.keys}
+        assert order.firewall in {number for _, number in project.firewalls}
+        _check_tags(order.tags)
+        server = project.add(order.name, order.tags, order.type, order.location)
+        project.created.append(order.name)
+        project.machinery.power_on(server, order.user_data)
+        project.clock.sleep(MAKING)
+        return server
+
+    def _take_room(self, order: ServerOrder) -> None:
+        place = (order.type, order.location)
+        if place not in self._project.room:
+            return
+        if self._project.room[place] <= 0:
+            raise NoCapacity(f"could not create server {order.name}", code="resource_unavailable")
+        self._project.room[place] -= 1
+
+    def set_tags(self, server_id: int, changes: Mapping[str, str | None]) -> Server | None:
+        server = self.server(server_id)
+        if server is None:
+            return None
+        tags = {key: value for key, value in {**server.tags, **changes}.items() if value is not None}
+        _check_tags(tags)
+        self._project.servers[server_id] = replace(server, tags=tags)
+        self._forget()
+        return self.server(server_id)
+
+    def reset_server(self, server_id: int) -> None:
+        self._must_exist(server_id)
+        self._project.machinery.reset(server_id)
+        self._project.clock.sleep(MAKING)
+
+    def rebuild_server(self, server_id: int, image: str, user_data: str) -> None:
+        self._must_exist(server_id)
+        assert image, "an image is named"
+        self._project.machinery.rebuild(server_id, user_data)
+        self._project.clock.sleep(MAKING)
+
+    def delete_server(self, server: Server) -> None:
+        if self._project.servers.pop(server.id, None) is not None:
+            self._project.machinery.destroy(server.id)
+        self._forget()
+
+    def catalog(self) -> Catalog:
+        return CATALOG
+
+    def ensure_ssh_key(self, name: str, public_key: str, tags: Mapping[str, str]) -> int:
+        assert public_key.startswith("ssh-ed25519 ")
+        return self._ensure(self._project.keys, name, tags)
+
+    def ensure_firewall(self, name: str, allow_from: Sequence[str], tags: Mapping[str, str]) -> int:
+        assert allow_from, "somebody may log in"
+        return self._ensure(self._project.firewalls, name, tags)
+
+    def _ensure(self, things: dict[tuple[str, int], Mapping[str, str]], name: str, tags: Mapping[str, str]) -> int:
+        found = next((number for known, number in things if known == name), None)
+        number = self._project.number() if found is None else found
+        things[name, number] = {**things.get((name, number), {}), **tags}
+        return number
+
+    def firewall_tags(self, name: str, tags: Mapping[str, str]) -> Mapping[str, str]:
+        found = (theirs for (known, _), theirs in self._project.firewalls.items() if known == name)
+        return next((theirs for theirs in found if tags.items() <= theirs.items()), {})
+
+    def set_firewall_tags(self, firewall_id: int, changes: Mapping[str, str | None]) -> None:
+        key = next(key for key in self._project.firewalls if key[1] == firewall_id)
+        both = {**self._project.firewalls[key], **changes}
+        tags = {name: value for name, value in both.items() if value is not None}
+        _check_tags(tags)
+        self._project.firewalls[key] = tags
+
+    def remove_shared(self, tags: Mapping[str, str]) -> tuple[str, ...]:
+        if any(one.tags.get(Tag.FLEET) == tags[Tag.FLEET] for one in self._project.servers.values()):
+            return ()
+        removed: list[str] = []
+        for things in (self._project.keys, self._project.firewalls):
+            for key in [key for key, theirs in things.items() if tags.items() <= theirs.items()]:
+                del things[key]
+                removed.append(key[0])
+        return tuple(removed)
+
+    def warnings(self) -> tuple[str, ...]:
+        return ()
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def _must_exist(self, server_id: int) -> None:
+        if server_id not in self._project.servers:
+            raise CloudError(f"server {server_id} not found", code="not_found")
+
+    def _forget(self) -> None:
+        self._kept = ((), 0.0)
+
+
+def _check_tags(tags: Mapping[str, str]) -> None:
+    """Hetzner's own rule for the values of labels."""
+    wrong = {key: value for key, value in tags.items() if _TAG_VALUE.fullmatch(value) is None}
+    assert not wrong, f"Hetzner takes no such tags: {wrong}"
+
+
+def _type(name: str, euros: str) -> ServerType:
+    places = ("fsn1", "nbg1")
+    hour = Decimal(euros)
+    return ServerType(
+        name=name,
+        cores=4,
+        memory_gb=8,
+        disk_gb=80,
+        architecture="x86",
+        prices=dict.fromkeys(places, hour),
+        monthly=dict.fromkeys(places, hour * 600),
+        available=frozenset(places),
+        deprecated={},
+    )
+
+
+CATALOG = Catalog(
+    types=(_type("cx33", "0.0088"), _type("cx43", "0.0156")),
+    locations=frozenset({"fsn1", "nbg1"}),
+    ipv4_hour=dict.fromkeys(("fsn1", "nbg1"), Decimal("0.0008")),
+    ipv4_month=dict.fromkeys(("fsn1", "nbg1"), Decimal("0.5")),
+)

@@ -1,0 +1,195 @@
+"""The commands that the engine sends to a host: each has a name, and does to a ``FakeHost`` what it says."""
+
+import base64
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from fleet.core.orders import Result
+from tests.fakes.host import RUNNER_FILE, FakeHost
+
+
+class UnknownCommand(BaseException):
+    """A test that meets a command the model does not know has failed, whoever catches exceptions on the way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """One command, ready to be run. ``name`` is what the log of calls says."""
+
+    name: str
+    run: Callable[[], Result]
+
+
+Action = Callable[[FakeHost, "re.Match[str]", str], Result]
+
+DONE = Result(0, "", "")
+
+_PUT = (
+    r"umask 022; mkdir -p \$\(dirname (?P<path>\S+)\); umask 077; cat >(?P=path)\.new"
+    r" && chmod (?P<mode>[0-7]{3}) (?P=path)\.new && mv (?P=path)\.new (?P=path)"
+)
+_INSTALL = r"sh -s -- /opt/fleet/bin/apt-install (?P<packages>.+)"
+_WAIT = r"! command -v cloud-init >/dev/null \|\| timeout \d+ cloud-init status --wait >/dev/null"
+_COMPOSE = (
+    r"docker compose -f /opt/fleet/compose\.yaml up --detach --quiet-pull --remove-orphans"
+    r" (?P<force>--force-recreate)? 2>&1"
+)
+_INSPECT = r"docker container inspect --format '\{\{\.State\.Running\}\}' fleet-runner"
+
+
+def read(host: FakeHost, command: str, stdin: str, stack: Mapping[str, str]) -> Shell:
+    """What this command is. Raises UnknownCommand."""
+    if command.startswith("sh -s -- ") and stdin == stack["probe.sh"]:
+        return Shell("host.probe", lambda: Result(0, probe(host, command.split()[3:]), ""))
+    if (found := re.fullmatch(_INSTALL, command)) and stdin == stack["run-setup.sh"]:
+        packages = set(found["packages"].split())
+        return Shell("host.install", lambda: _install(host, packages, stack))
+    for name, pattern, action in _COMMANDS:
+        if match := re.fullmatch(pattern, command):
+            return Shell(name, partial(action, host, match, stdin))
+    raise UnknownCommand(command)
+
+
+def _install(host: FakeHost, packages: set[str], stack: Mapping[str, str]) -> Result:
+    assert host.disk.files["/opt/fleet/bin/apt-install"] == stack["apt-install.sh"]
+    assert host.disk.modes["/opt/fleet/bin/apt-install"] == 0o755
+    if host.breaks_apt:
+        return Result(100, "E: Unable to locate package docker.io\n", "")
+    host.install(packages)
+    return DONE
+
+
+def _put(host: FakeHost, match: "re.Match[str]", stdin: str) -> Result:
+    host.disk.files[match["path"]] = stdin
+    host.disk.modes[match["path"]] = int(match["mode"], 8)
+    return DONE
+
+
+def _wait_for_boot(host: FakeHost, _match: "re.Match[str]", _stdin: str) -> Result:
+    host.wait_for_boot()
+    return Result(host.cloud_init_exit, "", "")
+
+
+def _say_boot(host: FakeHost, _match: "re.Match[str]", _stdin: str) -> Result:
+    return Result(host.cloud_init_exit, "status: error\nFailed to run module scripts_user\n", "")
+
+
+def _enable_docker(host: FakeHost, _match: "re.Match[str]", _stdin: str) -> Result:
+    host.start_docker()
+    return DONE
+
+
+def _restart_docker(host: FakeHost, _match: "re.Match[str]", _stdin: str) -> Result:
+    host.restart_docker()
+    return DONE
+
+
+def _hold(host: FakeHost, match: "re.Match[str]", _stdin: str) -> Result:
+    host.disk.held |= set(match["packages"].split())
+    return DONE
+
+
+def _pull(host: FakeHost, match: "re.Match[str]", _stdin: str) -> Result:
+    host.disk.images.add(match["image"])
+    return DONE if host.disk.docker else Result(1, "", "Cannot connect to the Docker daemon")
+
+
+def _compose(host: FakeHost, match: "re.Match[str]", _stdin: str) -> Result:
+    return DONE if host.compose_up(force=bool(match["force"])) else Result(1, "no configuration file provided\n", "")
+
+
+def _terminate(host: FakeHost, _match: "re.Match[str]", _stdin: str) -> Result:
+    return DONE if host.terminate() else Result(1, "", "container is not running")
+
+
+def _inspect(host: FakeHost, _match: "re.Match[str]", _stdin: str) -> Result:
+    container = host.disk.container
+    if container is None:
+        return Result(1, "", "No such container: fleet-runner")
+    return Result(0, f"{str(container.running).lower()}\n", "")
+
+
+def _log(host: FakeHost, _match: "re.Match[str]", _stdin: str) -> Result:
+    return Result(0, host.log() + "\n", "")
+
+
+def _cat_runner(host: FakeHost, _match: "re.Match[str]", _stdin: str) -> Result:
+    content = host.disk.files.get(RUNNER_FILE)
+    return Result(1, "", "") if content is None else Result(0, content, "")
+
+
+def _nothing(_host: FakeHost, _match: "re.Match[str]", _stdin: str) -> Result:
+    return DONE
+
+
+_COMMANDS: tuple[tuple[str, str, Action], ...] = (
+    ("host.put", _PUT, _put),
+    ("host.wait for cloud-init", _WAIT, _wait_for_boot),
+    ("host.read cloud-init", r"cloud-init status --long; tail -n 5 /var/log/cloud-init-output\.log", _say_boot),
+    ("host.reload ssh", r"systemctl reload ssh", _nothing),
+    ("host.load sysctl", r"sysctl --quiet --load=/etc/sysctl\.d/60-fleet\.conf", _nothing),
+    ("host.enable docker", r"systemctl enable --now --quiet docker", _enable_docker),
+    ("host.restart docker", r"systemctl restart docker", _restart_docker),
+    ("host.hold", r"apt-mark hold (?P<packages>.+) >/dev/null", _hold),
+    ("host.pull", r"docker pull --quiet (?P<image>\S+)", _pull),
+    ("host.compose up", _COMPOSE, _compose),
+    ("host.stop runner", r"docker kill --signal TERM fleet-runner >/dev/null", _terminate),
+    ("host.is running", _INSPECT, _inspect),
+    ("host.read log", r"docker logs --tail 8 fleet-runner 2>&1", _log),
+    ("host.read .runner", rf"cat {re.escape(RUNNER_FILE)} 2>/dev/null", _cat_runner),
+)
+
+
+def probe(host: FakeHost, arguments: list[str]) -> str:
+    """What ``probe.sh`` prints on this host."""
+    lines = [("boot", _boot_state(host)), ("os", "debian"), ("os_version", "13"), ("codename", "trixie")]
+    lines += [("arch", "amd64"), ("open_files", "1048576"), ("docker_active", _activity(host))]
+    for argument in arguments:
+        kind, _, what = argument.partition(":")
+        lines += _file(host, what) if kind == "file" else _package(host, what)
+    lines += [*_registration(host), ("disk_size", "80000000"), ("disk_free", "60000000")]
+    if host.disk.docker:
+        lines += _docker(host)
+    return "".join(f"{key}\t{value}\n" for key, value in lines)
+
+
+def _boot_state(host: FakeHost) -> str:
+    if not host.booted:
+        return ""
+    return "1" if host.cloud_init_exit == 1 else "0"
+
+
+def _activity(host: FakeHost) -> str:
+    return "active" if host.disk.docker else "inactive"
+
+
+def _file(host: FakeHost, path: str) -> list[tuple[str, str]]:
+    digest = host.digest(path)
+    return [] if digest is None else [("file", f"{digest}  {path}")]
+
+
+def _package(host: FakeHost, name: str) -> list[tuple[str, str]]:
+    installed = [("package", name)] if name in host.disk.packages else []
+    return installed + ([("held", name)] if name in host.disk.held else [])
+
+
+def _registration(host: FakeHost) -> list[tuple[str, str]]:
+    content = host.disk.files.get(RUNNER_FILE)
+    if not content:
+        return []
+    shown = json.dumps({**json.loads(content), "token": ""})
+    return [("registration", base64.b64encode(shown.encode()).decode())]
+
+
+def _docker(host: FakeHost) -> list[tuple[str, str]]:
+    container = host.disk.container
+    lines = [("docker", "26.1.5"), ("compose", "2.26.1"), ("bridge", host.bridge)]
+    lines += [("image", image) for image in sorted(host.disk.images)]
+    lines += [("task", name) for name in host.tasks()]
+    if container is not None:
+        status = "running" if container.running else "exited"
+        lines.append(("container", f"{status}|0|0|{container.config}|{container.image}"))
+    return lines

@@ -1,0 +1,259 @@
+"""A computer of plain values: files, packages, Docker, and the runner's container."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tests.fakes.clock import FakeClock
+from tests.fakes.gitea import Instance, RunnerProcess
+
+SSH_AFTER = 8
+"""Seconds from power to the first answer on SSH."""
+
+BOOTED_AFTER = 12
+"""Seconds from power until cloud-init is done."""
+
+COMPOSE_FILE = "/opt/fleet/compose.yaml"
+CONFIG_FILE = "/opt/fleet/config.yaml"
+RUNNER_FILE = "/opt/fleet/data/.runner"
+DAEMON_FILE = "/etc/docker/daemon.json"
+
+
+@dataclass(slots=True)
+class Container:
+    """The runner's container. ``by_hand``: somebody stopped it, so ``unless-stopped`` leaves it so."""
+
+    config: str
+    image: str
+    restart: str
+    process: RunnerProcess
+    running: bool = True
+    by_hand: bool = False
+    returns: bool = False
+
+
+@dataclass(slots=True)
+class Disk:
+    """What is on a host and stays when it is reset."""
+
+    files: dict[str, str] = field(default_factory=dict)
+    modes: dict[str, int] = field(default_factory=dict)
+    packages: set[str] = field(default_factory=set)
+    held: set[str] = field(default_factory=set)
+    images: set[str] = field(default_factory=set)
+    docker: bool = False
+    daemon: Mapping[str, object] = field(default_factory=dict)
+    container: Container | None = None
+
+
+class FakeHost:
+    """One host. The first group of attributes are the faults a test may set.
+
+    ``mute``: it does not answer on SSH, until "reset" or "rebuild", or for ever ("always").
+    ``interrupted``: what restarted or killed something while a job ran.
+    """
+
+    def __init__(self, clock: FakeClock, gitea: Instance, host_key: str) -> None:
+        self.mute = ""
+        self.refuses_login_until = 0.0
+        self.other_key_until = 0.0
+        self.cloud_init_exit = 0
+        self.breaks_apt = False
+        self.reaches_gitea = True
+
+        self.host_key = host_key
+        self.disk = Disk()
+        self.boots = 0
+        self.interrupted: list[str] = []
+        self.locked_by: object | None = None
+        self._clock = clock
+        self._gitea = gitea
+        self._on_since = clock.now()
+        self._power()
+
+    @property
+    def answers(self) -> bool:
+        """Whether SSH answers."""
+        return not self.mute and self._clock.now() >= self._on_since + SSH_AFTER
+
+    @property
+    def booted(self) -> bool:
+        """Whether cloud-init is done."""
+        return self._clock.now() >= self._on_since + BOOTED_AFTER
+
+    @property
+    def process(self) -> RunnerProcess | None:
+        """The runner, if one runs here."""
+        container = self.disk.container
+        return container.process if container is not None and container.running else None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job runs here."""
+        return self.process is not None and bool(self._gitea.running_on(self.process))
+
+    def wait_for_boot(self) -> None:
+        """What ``cloud-init status --wait`` does."""
+        self._clock.sleep(max(0.0, self._on_since + BOOTED_AFTER - self._clock.now()))
+
+    def _power(self) -> None:
+        """Power comes: nobody is logged in, and Docker brings back what it was not told to leave."""
+        self.boots += 1
+        self.locked_by = None
+        self._on_since = self._clock.now()
+        self._docker_starts()
+
+    def reset(self) -> None:
+        """The power goes and comes."""
+        self._cut("hard reset")
+        if self.mute == "reset":
+            self.mute, self.reaches_gitea = "", True
+        self._power()
+
+    def rebuild(self, host_key: str) -> None:
+        """The disk is made anew."""
+        self._cut("rebuild")
+        self.disk = Disk()
+        self.host_key = host_key
+        if self.mute in {"reset", "rebuild"}:
+            self.mute = ""
+        self._power()
+
+    def destroy(self) -> None:
+        """The computer is gone."""
+        self._cut("delete")
+        self.mute = "always"
+
+    def _cut(self, by: str) -> None:
+        self._note(by)
+        container = self.disk.container
+        if container is not None and container.running:
+            self._gitea.died(container.process)
+            container.running = False
+            container.returns = True
+
+    def _note(self, by: str) -> None:
+        if self.busy:
+            self.interrupted.append(by)
+
+    def tick(self) -> None:
+        """Time has moved: the runner asks for jobs, or ends when it was told to."""
+        container = self.disk.container
+        if container is None:
+            return
+        if container.returns and self.disk.docker and self._clock.now() >= self._on_since + SSH_AFTER:
+            container.returns = False
+            self._run(container)
+        process = self.process
+        if process is None:
+            return
+        if self.reaches_gitea:
+            self._gitea.heard_of(process)
+        if not process.polls and not self._gitea.running_on(process):
+            process.alive = container.running = False
+
+    def install(self, packages: set[str]) -> None:
+        """Packages; Docker starts with its own."""
+        self.disk.packages |= packages
+        if not self.disk.docker and {"docker.io", "docker-ce"} & packages:
+            self.start_docker()
+
+    def start_docker(self) -> None:
+        """The daemon reads its settings when it starts."""
+        self.disk.daemon = json.loads(self.disk.files.get(DAEMON_FILE, "{}"))
+        self.disk.docker = True
+
+    def restart_docker(self) -> None:
+        """Containers live through it only if the daemon that ends was told so when it started."""
+        self._note("restart of Docker")
+        if not self.disk.daemon.get("live-restore"):
+            self._cut("restart of Docker")
+            self._docker_starts()
+        self.start_docker()
+
+    def _docker_starts(self) -> None:
+        """``always`` comes back whatever was said, ``unless-stopped`` only if nobody stopped it."""
+        container = self.disk.container
+        if container is not None and not container.running:
+            stays = container.restart == "unless-stopped" and container.by_hand
+            container.returns = container.restart in {"always", "unless-stopped"} and not stays
+
+    @property
+    def bridge(self) -> str:
+        """The address of docker0."""
+        return str(self.disk.daemon.get("bip", "172.18.0.1/16")).partition("/")[0]
+
+    def compose_up(self, *, force: bool) -> bool:
+        """The container as the compose file has it. False when there is none to be made."""
+        files = self.disk.files
+        if not self.disk.docker or COMPOSE_FILE not in files or CONFIG_FILE not in files:
+            return False
+        text = files[COMPOSE_FILE]
+        config = _found(r'fleet\.config: "(.+)"', text)
+        old = self.disk.container
+        if old is not None and old.config == config and not force:
+            if not old.running:
+                self._run(old)
+            return True
+        self._remove_container()
+        image = _found(r"image: (\S+)", text)
+        self.disk.images.add(image)
+        self.disk.container = Container(config, image, _found(r"restart: (\S+)", text), self._process())
+        self._run(self.disk.container)
+        return True
+
+    def _remove_container(self) -> None:
+        """Compose stops the old one first, and gives it as long as it wants; a test must not come here with a job."""
+        self._note("compose up")
+        container = self.disk.container
+        if container is not None and container.running:
+            self._gitea.died(container.process)
+            container.running = False
+
+    def _run(self, container: Container) -> None:
+        container.process = self._process()
+        container.running, container.by_hand, container.returns = True, False, False
+        if self.reaches_gitea:
+            self._gitea.started(container.process)
+
+    def _process(self) -> RunnerProcess:
+        """The runner reads who it is from ``.runner``, and what it does from its configuration."""
+        who = json.loads(self.disk.files.get(RUNNER_FILE, '{"id": 0, "token": "", "labels": []}'))
+        labels = frozenset(label.partition(":")[0] for label in who["labels"])
+        capacity = int(_found(r"capacity: (\d+)", self.disk.files[CONFIG_FILE]))
+        return RunnerProcess(who["id"], who["token"], labels, capacity)
+
+    def terminate(self) -> bool:
+        """``docker kill --signal TERM``: it asks for no more jobs, and ends when it has none."""
+        container = self.disk.container
+        if container is None or not container.running:
+            return False
+        container.by_hand = True
+        container.process.polls = False
+        return True
+
+    def tasks(self) -> list[str]:
+        """Names of the job containers that run."""
+        process = self.process
+        jobs = self._gitea.running_on(process) if process is not None else []
+        return [f"GITEA-ACTIONS-TASK-{job.id}-WORKFLOW-ci" for job in jobs if self._gitea.has_container(job)]
+
+    def log(self) -> str:
+        """The runner's last words."""
+        process = self.process
+        if process is not None and not process.known:
+            return "Error: unregistered runner"
+        return "cannot ping the Gitea instance server" if not self.reaches_gitea else "declare successfully"
+
+    def digest(self, path: str) -> str | None:
+        """The SHA-256 of a file, or None when there is none."""
+        content = self.disk.files.get(path)
+        return None if content is None else hashlib.sha256(content.encode()).hexdigest()
+
+
+def _found(pattern: str, text: str) -> str:
+    match = re.search(pattern, text)
+    assert match is not None, f"{pattern} is not in:\n{text}"
+    return match[1]

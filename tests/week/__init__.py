@@ -1,0 +1,1 @@
+"""A simulated week: the jobs of a small team, the machines they run on, and what those cost."""
