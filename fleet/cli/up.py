@@ -53,6 +53,8 @@ def up(
             confirm(_question(world.inventory.name, plan), yes=yes)
         if for_:
             _keep_floor(world, pool or world.inventory.pools[0].name, plan, seconds(for_))
+        if observation.servers:
+            memory.ensure_firewall(world)
         with telling(quiet=quiet or json) as listen:
             report = apply(world, plan.changes, join(world.inventory, observation), listen)
         console = Console(highlight=False)
@@ -61,7 +63,7 @@ def up(
         else:
             console.print(show.report_table(report))
             for warning in (*world.inventory.warnings, *world.cloud.warnings()):
-                Console(stderr=True, highlight=False).print(f"note: {warning}", soft_wrap=True)
+                Console(stderr=True, highlight=False).print(f"note: {warning}", soft_wrap=True, markup=False)
         return code_of(report)
 
 

@@ -13,6 +13,7 @@ class Step(StrEnum):
     """One step of a machine's life. The text is what a person who waits is shown."""
 
     CREATE = "create server"
+    SUSPECT = "note that it is silent"
     RESET = "hard reset"
     REBUILD = "rebuild"
     BOOT = "wait for boot"

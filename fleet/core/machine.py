@@ -197,7 +197,7 @@ def _phase_by_gitea(
 
 def _last_start(server: Server) -> datetime:
     """When it was made, or last reset or rebuilt by us (tag ``suspect``: ``<rung>.<epoch>``)."""
-    epoch = server.tags.get(Tag.SUSPECT, "").partition(".")[2]
-    if not epoch.isdigit():
+    rung, _, epoch = server.tags.get(Tag.SUSPECT, "").partition(".")
+    if rung == "silent" or not epoch.isdigit():
         return server.created
     return max(server.created, datetime.fromtimestamp(int(epoch), tz=server.created.tzinfo))

@@ -145,6 +145,8 @@ def _idle(machine: Machine, wanted: HostWanted) -> Change:
     if facts is None:
         return _unasked(machine)
     found = drift(facts, wanted)
+    if not found and machine.server is not None and Tag.SUSPECT in machine.server.tags:
+        return _change(Verb.FINISH, machine, "answers again", steps=(Step.BOOT,))
     if not found:
         return _change(Verb.KEEP, machine, "online, idle, as wanted")
     reason = "differs from the inventory: " + ", ".join(one.what for one in found)
@@ -204,13 +206,15 @@ def _lost(machine: Machine) -> Change:
     if isinstance(machine.host, HostError) and not isinstance(machine.host, HostSilent):
         return _refused_by_host(machine, machine.host)
     rung = machine.server.tags.get(Tag.SUSPECT, "").partition(".")[0] if machine.server else ""
+    if rung == "":
+        return _change(Verb.REPAIR, machine, "SSH is silent and Gitea says offline", steps=(Step.SUSPECT,))
     if rung == "rebuild":
         hint = f"fleet down {machine.name}"
         reason = "silent, also after a hard reset and a rebuild"
         return Change(Verb.REFUSE, machine.name, _pool_of(machine.name), reason, hint=hint)
     if rung == "reset":
         return _change(Verb.REPAIR, machine, "silent, also after a hard reset", steps=(Step.REBUILD, *ENTER))
-    return _change(Verb.REPAIR, machine, "SSH is silent and Gitea says offline")
+    return _change(Verb.REPAIR, machine, "SSH is still silent and Gitea says offline")
 
 
 def missing(
@@ -232,12 +236,13 @@ def missing(
     changes: list[Change] = []
     for n in range(1, pool.max + 1):
         name = str(MachineName(inventory.name, pool.name, n))
-        if have + len(changes) >= wanted:
+        if have >= wanted:
             break
         if name in strangers:
             changes.append(_namesake(name, pool, strangers[name]))
         elif name not in taken:
-            changes.append(_create(name, pool, catalog, have + len(changes), wanted))
+            changes.append(_create(name, pool, catalog, have, wanted))
+            have += 1
     return changes
 
 

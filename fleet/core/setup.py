@@ -43,8 +43,8 @@ DOCKER_KEY = "9DC858229FC7DD38854AE2D88D81803C0EBFCD88"
 
 @dataclass(frozen=True, slots=True)
 class WantedFile:
-    """A file on the host. ``then`` is run after it changed, for at most ``seconds``; ``restarts``: a change may end
-    what runs in containers."""
+    """A file on the host. ``then`` is run after it changed, for at most ``seconds``; ``restarts``: that restarts
+    something. ``what`` is shown to the person who waits."""
 
     path: str
     content: str
@@ -52,6 +52,7 @@ class WantedFile:
     then: str = ""
     seconds: int = 60
     restarts: bool = False
+    what: str = ""
 
     @property
     def digest(self) -> str:
@@ -93,7 +94,7 @@ class HostWanted:
 
 @dataclass(frozen=True, slots=True)
 class PutFile:
-    """Write a file, all or nothing."""
+    """Write a file, all or nothing; one with a ``then`` is only put beside its place."""
 
     file: WantedFile
     what: str
@@ -220,7 +221,12 @@ def daemon_file(facts: HostFacts, wanted: HostWanted) -> WantedFile:
     }
     if docker.registry_mirror:
         settings["registry-mirrors"] = [docker.registry_mirror]
-    return WantedFile(DAEMON_JSON, json.dumps(settings, indent=2) + "\n", restarts=True)
+    content = json.dumps(settings, indent=2) + "\n"
+    if not facts.docker_active:
+        return WantedFile(DAEMON_JSON, content)
+    restart = "systemctl restart docker"
+    what = "restart Docker with its new settings"
+    return WantedFile(DAEMON_JSON, content, then=restart, seconds=120, restarts=True, what=what)
 
 
 def _extra_commands(pool: Pool) -> tuple[WantedFile, ...]:
@@ -229,7 +235,7 @@ def _extra_commands(pool: Pool) -> tuple[WantedFile, ...]:
         return ()
     path = f"{HOME}/bin/commands"
     script = "\n".join(["#!/bin/sh", "set -eu", *pool.commands, ""])
-    return (WantedFile(path, script, 0o700, then=f"{path} || {{ rm {path}; exit 1; }}", seconds=1800),)
+    return (WantedFile(path, script, 0o700, then=path, seconds=1800),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,10 +270,7 @@ def changes(facts: HostFacts, wanted: HostWanted) -> tuple[HostChange, ...]:
 def _changes(facts: HostFacts, wanted: HostWanted) -> Iterator[HostChange]:
     for file in wanted.before_docker:
         yield from _file(facts, file)
-    daemon = tuple(_file(facts, daemon_file(facts, wanted)))
-    yield from daemon
-    if daemon and facts.docker_active:
-        yield Run("systemctl restart docker", "restart Docker with its new settings", 120, restarts=True)
+    yield from _file(facts, daemon_file(facts, wanted))
     yield from _packages(facts, wanted)
     if not facts.docker_active:
         yield Run("systemctl enable --now --quiet docker", "start Docker", 120)
@@ -281,10 +284,15 @@ def _changes(facts: HostFacts, wanted: HostWanted) -> Iterator[HostChange]:
 def _file(facts: HostFacts, file: WantedFile) -> Iterator[HostChange]:
     if facts.files.get(file.path) == file.digest:
         return
-    restarts = file.restarts and facts.docker_active
-    yield PutFile(file, f"write {file.path}", restarts)
+    yield PutFile(file, f"write {file.path}")
     if file.then:
-        yield Run(file.then, f"apply {file.path}", file.seconds)
+        yield Run(in_place(file), file.what or f"apply {file.path}", file.seconds, file.restarts)
+
+
+def in_place(file: WantedFile) -> str:
+    """The file, written beside its place so far, goes there in the same breath as what must follow: cut in between,
+    or failed, it does not look as wanted, and the next run does both again."""
+    return f"mv {file.path}.new {file.path} && {{ {file.then} || {{ rm {file.path}; exit 1; }}; }}"
 
 
 def _tagged(image: str) -> str:

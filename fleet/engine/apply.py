@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 
 from fleet.core.errors import Deferred, FleetError, HostLocked
+from fleet.core.lifecycle import Step
 from fleet.core.machine import Machine
 from fleet.core.plan import Change, Verb
 from fleet.core.report import Event, Outcome, Report, Verdict
@@ -127,6 +128,8 @@ def _done(change: Change) -> str:
             return "created and online"
         case Verb.FINISH:
             return "online"
+        case Verb.REPAIR if change.steps == (Step.SUSPECT,):
+            return f"{change.reason}: reset when it is still so in 15 minutes"
         case Verb.REPAIR:
             return "repaired"
         case Verb.REMOVE:

@@ -77,6 +77,7 @@ def set_scene(
 
     monkeypatch.setattr(command, "open_world", opened)
     monkeypatch.setattr(memory, "raised", lambda world: (world, record))
+    monkeypatch.setattr(memory, "ensure_firewall", lambda world: 1)
     monkeypatch.setattr(command, "observe", lambda world, **_: observation)
     if report is not None:
         monkeypatch.setattr(command, "apply", lambda *_: report)

@@ -167,13 +167,15 @@ def test_drift_of_a_busy_machine_is_told_and_left_for_later() -> None:
     assert change == Change(Verb.KEEP, NAME, "build", "busy with job 41 (test); later: write /opt/fleet/config.yaml")
 
 
-def test_a_silent_machine_is_reset_once_rebuilt_once_and_then_told() -> None:
+def test_a_silent_machine_is_noted_then_reset_once_rebuilt_once_and_then_told() -> None:
     def lost(rung: str) -> Change:
         tags = {Tag.SUSPECT: f"{rung}.1"} if rung else {}
         return only_change(server(tags=tags), runner(online=False), host=SILENT)
 
-    first = Change(Verb.REPAIR, NAME, "build", "SSH is silent and Gitea says offline", (Step.RESET, *ENTER))
+    first = Change(Verb.REPAIR, NAME, "build", "SSH is silent and Gitea says offline", (Step.SUSPECT,))
     assert lost("") == first
+    still = "SSH is still silent and Gitea says offline"
+    assert lost("silent") == Change(Verb.REPAIR, NAME, "build", still, (Step.RESET, *ENTER))
     again = Change(Verb.REPAIR, NAME, "build", "silent, also after a hard reset", (Step.REBUILD, *ENTER))
     assert lost("reset") == again
     told = "silent, also after a hard reset and a rebuild"

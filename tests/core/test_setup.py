@@ -437,7 +437,8 @@ def test_a_command_whose_file_was_written_and_that_was_cut_is_run_again_after_it
         for c in changes(fresh(), wanted(pool(commands=("false",))))
         if "bin/commands" in c.what and isinstance(c, Run)
     ]
-    assert run.command == "/opt/fleet/bin/commands || { rm /opt/fleet/bin/commands; exit 1; }"
+    path = "/opt/fleet/bin/commands"
+    assert run.command == f"mv {path}.new {path} && {{ {path} || {{ rm {path}; exit 1; }}; }}"
 
 
 def test_two_fleets_want_different_labels() -> None:

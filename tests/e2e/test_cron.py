@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -64,6 +65,13 @@ def _installed(fleet: Fleet) -> Iterator[str]:
         assert crontab.read() == before
 
 
+def _in_an_awkward_folder(fleet: Fleet) -> Fleet:
+    """A space is special to the shell, and a % to cron."""
+    folder = fleet.person.folder / "my 100% fleet"
+    folder.mkdir()
+    return replace(fleet, inventory=folder / "inventory.toml")
+
+
 def _write_secrets(fleet: Fleet) -> None:
     """Where cron's passes find them."""
     path = fleet.inventory.parent / ".env"
@@ -73,7 +81,8 @@ def _write_secrets(fleet: Fleet) -> None:
 
 @pytest.mark.usefixtures("cron")
 def test_cron_makes_a_machine_for_a_job_that_waits(fleet_of: Callable[..., Fleet]) -> None:
-    fleet = fleet_of("min = 0\nmax = 1")
+    fleet = _in_an_awkward_folder(fleet_of())
+    fleet.wish("min = 0\nmax = 1")
     refused = fleet.type("cron", "install", "--every", "1")
     assert refused.code == 2
     assert "FLEET_GITEA_TOKEN is set neither in" in refused.err

@@ -78,7 +78,7 @@ def test_a_host_with_another_key_is_told_refused_and_not_touched(fleet: Fleet) -
     fleet.inside(NEW_HOST_KEY)
     try:
         status = fleet.type("status", "--json")
-        assert "another host key" in _first_finding(status.json), status.said
+        assert "answers with the host key" in _first_finding(status.json), status.said
         server, log = fleet.servers(), fleet.inside("journalctl -u ssh --no-pager | grep -c 'Accepted' || true")
         up = fleet.type("up", "--yes")
         assert up.code == 1, up.said

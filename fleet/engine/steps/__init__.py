@@ -10,6 +10,8 @@ def do(step: Step, work: Work) -> None:
     match step:
         case Step.CREATE:
             create.create(work)
+        case Step.SUSPECT:
+            create.suspect(work)
         case Step.RESET:
             create.reset(work)
         case Step.REBUILD:

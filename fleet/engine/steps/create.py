@@ -3,7 +3,8 @@
 import json
 from string import Template
 
-from fleet.core.errors import CloudError, NamesakeRefused, NameTaken, NoCapacity
+from fleet.core.errors import CloudError, Deferred, NamesakeRefused, NameTaken, NoCapacity
+from fleet.core.machine import BOOT_GRACE
 from fleet.core.money import Price, price_of
 from fleet.core.names import Tag, birth_tags, hostkey_tag, is_ours, read_machine_name
 from fleet.core.observation import Server, ServerStatus
@@ -98,9 +99,21 @@ def fill_user_data(template: str, private: str, public: str) -> str:
     return Template(template).substitute(keys)
 
 
+def suspect(work: Work) -> None:
+    """Remember since when it is silent: a single look is no reason to reset anything."""
+    _suspect(work, work.must_have_server(), "silent")
+
+
 def reset(work: Work) -> None:
-    """Hard reset once; the tag remembers it, so that the next rung is another one."""
+    """Hard reset once; the tag remembers it, so that the next rung is another one.
+
+    Raises Deferred until it has been silent for the whole grace: what is unknown is kept.
+    """
     server = work.must_have_server()
+    since = server.tags.get(Tag.SUSPECT, "").partition(".")[2]
+    silent = work.world.cloud.now().timestamp() - int(since) if since.isdigit() else 0.0
+    if silent < BOOT_GRACE.total_seconds():
+        raise Deferred(f"{work.name} has been silent for {silent / 60:.0f} minutes; it is reset after 15")
     _suspect(work, server, "reset")
     work.world.sessions.drop(work.name)
     work.world.cloud.reset_server(server.id)
