@@ -13,7 +13,7 @@ from fleet.cli.wiring import open_world
 from fleet.core.machine import Machine, Phase, join
 from fleet.core.money import FREE, Catalog, Price
 from fleet.core.observation import Observation
-from fleet.core.plan import paid_minutes_left, server_price
+from fleet.core.pricing import paid_minutes_left, server_price
 from fleet.engine.observe import observe
 
 NOTE = "An estimate: net list prices and hours since creation; Hetzner's invoice is what counts."

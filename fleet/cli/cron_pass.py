@@ -9,10 +9,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from fleet.cli.exits import OK, code_of
+from fleet.cli.exits import FAILED, LOCKED, OK, code_of
 from fleet.cli.scale import carry_out, lines, worth_saying
 from fleet.cli.wiring import load_inventory, open_world, state_folder
-from fleet.core.errors import FleetError
+from fleet.core.errors import FleetError, FleetLocked
 from fleet.core.inventory import Inventory
 from fleet.core.report import Report
 from fleet.engine import passes
@@ -22,18 +22,26 @@ ALERT_AFTER = 3
 
 
 def run(option: str | None, *, only_down: bool) -> int:
-    """One pass under this computer's lock. Raises FleetLocked when another one runs."""
-    from fleet.edges import locks
+    """One pass under this computer's lock. Where a long one still runs, that is a line in the log and no mail."""
+    from fleet.edges import locks, passlog
 
     inventory = load_inventory(option)
-    with locks.pass_lock(inventory.name, state_folder()):
-        try:
-            code, text = _pass(option, only_down=only_down)
-        except FleetError as error:
-            _note(inventory, OK + 1, f"failed: {error.message}")
-            raise
-        _note(inventory, code, text)
-        return code
+    try:
+        with locks.pass_lock(inventory.name, state_folder()):
+            return _logged(inventory, option, only_down=only_down)
+    except FleetLocked as error:
+        passlog.append(_state(inventory, "log"), error.message)
+        return LOCKED
+
+
+def _logged(inventory: Inventory, option: str | None, *, only_down: bool) -> int:
+    try:
+        code, text = _pass(option, only_down=only_down)
+    except FleetError as error:
+        _note(inventory, FAILED, f"failed: {error.message}")
+        raise
+    _note(inventory, code, text)
+    return code
 
 
 def _pass(option: str | None, *, only_down: bool) -> tuple[int, str]:

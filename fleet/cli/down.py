@@ -12,11 +12,12 @@ from fleet.cli.exits import OK, code_of, with_verdict
 from fleet.cli.options import InventoryOption, JsonOption, QuietOption, YesOption
 from fleet.cli.story import looking, telling
 from fleet.cli.wiring import open_world
+from fleet.core.change import Plan
 from fleet.core.errors import Refused
 from fleet.core.machine import Machine, join
 from fleet.core.names import is_ours
 from fleet.core.observation import JobState, Observation
-from fleet.core.plan import Plan, plan_down
+from fleet.core.plan import plan_down
 from fleet.core.record import paused_tag
 from fleet.core.report import Event, Outcome, Report, Verdict
 from fleet.engine import memory

@@ -2,7 +2,7 @@
 
 import typer
 
-from fleet.cli import cost, down, drain, hold, lab, pause, plan, scale, status, up, version
+from fleet.cli import cost, cron, down, drain, hold, lab, pause, plan, scale, status, up, version
 
 app = typer.Typer(
     name="fleet",
@@ -26,6 +26,7 @@ app.command("pause")(pause.pause)
 app.command("resume")(pause.resume)
 app.command("cost")(cost.cost)
 app.command("version")(version.version)
+app.add_typer(cron.app, name="cron")
 app.add_typer(lab.app, name="lab")
 
 

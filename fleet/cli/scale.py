@@ -11,7 +11,7 @@ from fleet.cli.exits import NOT_AS_WANTED, OK, code_of, with_verdict
 from fleet.cli.options import InventoryOption, JsonOption, QuietOption
 from fleet.cli.story import looking, telling
 from fleet.cli.wiring import open_world, state_folder
-from fleet.core.plan import Plan, Verb
+from fleet.core.change import Plan, Verb
 from fleet.core.report import Report, Verdict
 from fleet.engine import passes
 from fleet.engine.apply import apply
@@ -88,7 +88,7 @@ def _show_plan(fleet: str, plan: Plan, *, json: bool) -> None:
 
 
 def _show_report(fleet: str, plan: Plan, report: Report, *, quiet: bool, json: bool) -> None:
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     if json:
         data: dict[str, Any] = show.report_json(fleet, report) | {"notes": list(plan.notes)}
         console.print_json(data=data)

@@ -6,9 +6,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from fleet.core.change import Change, Plan, Verb
 from fleet.core.machine import Machine, Phase
 from fleet.core.money import Price
-from fleet.core.plan import Change, Plan, Verb
 from fleet.core.report import Outcome, Report, Verdict
 
 VERB_STYLES = {

@@ -13,10 +13,12 @@ from fleet.cli.exits import NOT_AS_WANTED, OK, with_verdict
 from fleet.cli.options import InventoryOption, JsonOption
 from fleet.cli.story import looking
 from fleet.cli.wiring import open_world
+from fleet.core.change import Plan, Verb
 from fleet.core.machine import Machine, join
 from fleet.core.money import FREE
 from fleet.core.observation import JobState, Observation
-from fleet.core.plan import Plan, Verb, paid_minutes_left, plan_up, server_price
+from fleet.core.plan import plan_up
+from fleet.core.pricing import paid_minutes_left, server_price
 from fleet.core.record import Record
 from fleet.engine import memory
 from fleet.engine.observe import observe

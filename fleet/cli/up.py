@@ -8,15 +8,16 @@ from rich.console import Console
 from fleet.cli import show
 from fleet.cli.ask import confirm
 from fleet.cli.durations import seconds
-from fleet.cli.exits import code_of, with_verdict
+from fleet.cli.exits import FAILED, code_of, with_verdict
 from fleet.cli.options import InventoryOption, JsonOption, QuietOption, YesOption
 from fleet.cli.plan import must_know
 from fleet.cli.story import looking, telling
 from fleet.cli.wiring import open_world
+from fleet.core.change import Plan, Verb
 from fleet.core.errors import Refused
 from fleet.core.machine import join
 from fleet.core.money import Price
-from fleet.core.plan import Plan, Verb, plan_up
+from fleet.core.plan import plan_up
 from fleet.core.record import Floor, floor_tag
 from fleet.engine import memory
 from fleet.engine.apply import apply
@@ -64,7 +65,8 @@ def up(
             console.print(show.report_table(report))
             for warning in (*world.inventory.warnings, *world.cloud.warnings()):
                 Console(stderr=True, highlight=False).print(f"note: {warning}", soft_wrap=True, markup=False)
-        return code_of(report)
+        limited = any(change.verb is Verb.LIMIT for change in plan.changes)
+        return FAILED if limited else code_of(report)
 
 
 def _keep_floor(world: World, pool: str, plan: Plan, length: int) -> None:

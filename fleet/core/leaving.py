@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
+from fleet.core.change import Change, Verb
 from fleet.core.lifecycle import DRAIN, TAKE_BACK_BUSY, TAKE_BACK_EMPTY, Step
 from fleet.core.machine import Machine, Phase
 from fleet.core.names import read_machine_name
-from fleet.core.plan import Change, Verb
 
 
 def plan_drain(machines: Sequence[Machine]) -> list[Change]:

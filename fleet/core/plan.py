@@ -1,61 +1,17 @@
 """Decides: wanted and seen in, changes with their reasons out. No clock, no network, no printing."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal
-from enum import StrEnum
 
+from fleet.core.change import Change, Plan, Verb
 from fleet.core.errors import HostError, HostSilent, LoginRefused, WrongHostKey
 from fleet.core.inventory import Inventory, Pool
 from fleet.core.lifecycle import BACK, EMPTIED, ENTER, INTO_SERVICE, LEAVE_BY_FORCE, OUT_OF_SERVICE, Step
 from fleet.core.machine import Machine, Phase, join
-from fleet.core.money import FREE, Catalog, Price, price_of
+from fleet.core.money import Catalog
 from fleet.core.names import MachineName, Tag, is_ours, read_machine_name
 from fleet.core.observation import Observation, Server
+from fleet.core.pricing import first_choice, limited, priced
 from fleet.core.setup import HostWanted, drift
-
-
-class Verb(StrEnum):
-    """What happens to a machine."""
-
-    CREATE = "create"
-    FINISH = "finish"
-    REPAIR = "repair"
-    KEEP = "keep"
-    DRAIN = "drain"
-    REMOVE = "remove"
-    TAKE_BACK = "take back"
-    REFUSE = "refuse"
-    LIMIT = "limit"
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What happens to one machine, and why. Kept machines have a reason too."""
-
-    verb: Verb
-    machine: str
-    pool: str
-    reason: str
-    steps: tuple[Step, ...] = ()
-    hint: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """All changes, and what the fleet costs before and after them (list prices, net)."""
-
-    changes: tuple[Change, ...]
-    before: Price
-    after: Price
-    notes: tuple[str, ...] = ()
-
-    @property
-    def todo(self) -> tuple[Change, ...]:
-        """The changes that do something."""
-        return tuple(change for change in self.changes if change.steps)
-
 
 SETTLED = frozenset({Phase.IDLE, Phase.BUSY, Phase.PAUSED, Phase.HELD})
 COMING = frozenset({Phase.BOOTING, Phase.BARE, Phase.UNREGISTERED, Phase.OFFLINE, Phase.LOST})
@@ -90,7 +46,7 @@ def plan_up(
             changes += missing(inventory, pool, machines, seen, catalog, most)
     made = {change.machine for change in changes}
     changes += [_unwanted(m) for m in machines if (m.phase in UNWANTED or m.pool is None) and m.name not in made]
-    return priced(changes, inventory, seen, catalog)
+    return priced(limited(changes, inventory, seen, catalog), inventory, seen, catalog)
 
 
 def plan_down(
@@ -224,10 +180,12 @@ def missing(
     seen: Observation,
     catalog: Catalog,
     wanted: int,
+    why: str = "",
 ) -> list[Change]:
     """How many, then which: up to ``wanted``, at the lowest free numbers up to ``max``.
 
-    The number of a ghost is free: its name gets a server again, and its record goes when the new one is registered.
+    ``why``: what asks for so many; the pool's ``min`` when empty. The number of a ghost is free: its name gets a
+    server again, and its record goes when the new one is registered.
     """
     mine = [machine for machine in machines if machine.pool is pool]
     have = sum(machine.phase in IN_SERVICE for machine in mine)
@@ -241,7 +199,7 @@ def missing(
         if name in strangers:
             changes.append(_namesake(name, pool, strangers[name]))
         elif name not in taken:
-            changes.append(_create(name, pool, catalog, have, wanted))
+            changes.append(_create(name, pool, catalog, f"pool {pool.name} has {have} of {wanted}{why}"))
             have += 1
     return changes
 
@@ -256,36 +214,10 @@ def _namesake(name: str, pool: Pool, server: Server) -> Change:
     return Change(Verb.REFUSE, name, pool.name, reason, hint=hint)
 
 
-def _create(name: str, pool: Pool, catalog: Catalog, have: int, wanted: int) -> Change:
+def _create(name: str, pool: Pool, catalog: Catalog, reason: str) -> Change:
     first = first_choice(pool, catalog)
-    reason = f"pool {pool.name} has {have} of {wanted}"
-    if first is not None:
-        reason += f"; first choice {first[0]} in {first[1]}"
-    return Change(Verb.CREATE, name, pool.name, reason, INTO_SERVICE[Phase.ABSENT])
-
-
-def choices(pool: Pool, catalog: Catalog) -> tuple[tuple[str, str], ...]:
-    """(type, location) in order of preference: all locations for the first type, then the next type.
-
-    Those the catalogue calls out of stock come last, since it may be wrong either way; those never sold are left out.
-    """
-    sold = [
-        (type_name, location)
-        for type_name in pool.types
-        for location in pool.locations
-        if (found := catalog.type(type_name)) is not None and location in found.prices
-    ]
-    return tuple(sorted(sold, key=lambda pair: not _in_stock(catalog, *pair)))
-
-
-def _in_stock(catalog: Catalog, type_name: str, location: str) -> bool:
-    found = catalog.type(type_name)
-    return found is not None and location in found.available
-
-
-def first_choice(pool: Pool, catalog: Catalog) -> tuple[str, str] | None:
-    """What a new machine of this pool will most likely be."""
-    return next(iter(choices(pool, catalog)), None)
+    place = f"; first choice {first[0]} in {first[1]}" if first else ""
+    return Change(Verb.CREATE, name, pool.name, reason + place, INTO_SERVICE[Phase.ABSENT])
 
 
 def _unwanted(machine: Machine) -> Change:
@@ -317,37 +249,3 @@ def _change(verb: Verb, machine: Machine, reason: str, *, steps: tuple[Step, ...
 def _pool_of(name: str) -> str:
     parts = read_machine_name(name)
     return parts.pool if parts else ""
-
-
-def priced(changes: Sequence[Change], inventory: Inventory, seen: Observation, catalog: Catalog) -> Plan:
-    """The plan of these changes, with what the fleet costs before and after them."""
-    ours = {s.name: s for s in seen.servers if is_ours(s.name, s.tags, inventory.name, inventory.gitea)}
-    prices = {name: server_price(server, catalog) for name, server in ours.items()}
-    before = sum(prices.values(), FREE)
-    gone = sum((prices.get(c.machine, FREE) for c in changes if c.verb is Verb.REMOVE), FREE)
-    new = sum((new_price(c, inventory, catalog) for c in changes if Step.CREATE in c.steps), FREE)
-    after = Price(before.hour - gone.hour + new.hour, before.month - gone.month + new.month)
-    return Plan(tuple(changes), before, after)
-
-
-def new_price(change: Change, inventory: Inventory, catalog: Catalog) -> Price:
-    """What the server that this change creates will most likely cost."""
-    pool = inventory.pool(change.pool)
-    pair = first_choice(pool, catalog) if pool else None
-    return (price_of(catalog, *pair) or FREE) if pair else FREE
-
-
-def server_price(server: Server, catalog: Catalog) -> Price:
-    """The list price when the server was made (tag ``eur-h``), else today's."""
-    today = price_of(catalog, server.type, server.location) or FREE
-    text = server.tags.get(Tag.PRICE, "")
-    return Price(Decimal(text), today.month) if _is_number(text) else today
-
-
-def _is_number(text: str) -> bool:
-    return text.replace(".", "", 1).isdigit()
-
-
-def paid_minutes_left(created: datetime, now: datetime) -> int:
-    """Minutes until the next hour is billed (Hetzner bills every started hour from ``created``)."""
-    return 60 - int((now - created).total_seconds() // 60) % 60

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from fleet.core.plan import Verb
+from fleet.core.change import Verb
 
 
 class Verdict(StrEnum):

@@ -7,8 +7,8 @@ surplus, what is wanted. Every machine has a reason, kept ones too.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Decimal
 
+from fleet.core.change import Change, Plan, Verb
 from fleet.core.demand import SERVING, Demand, Size, Work, by_priority, measure, size
 from fleet.core.inventory import Inventory, Pool
 from fleet.core.lifecycle import LEAVE_AS_SURPLUS, TAKE_BACK_BUSY, TAKE_BACK_EMPTY, Step
@@ -16,18 +16,8 @@ from fleet.core.machine import Asker, Machine, Phase, join
 from fleet.core.money import Catalog
 from fleet.core.names import Tag
 from fleet.core.observation import Job, Observation
-from fleet.core.plan import (
-    IN_SERVICE,
-    Change,
-    Plan,
-    Verb,
-    into_service,
-    missing,
-    new_price,
-    paid_minutes_left,
-    priced,
-    server_price,
-)
+from fleet.core.plan import IN_SERVICE, into_service, missing
+from fleet.core.pricing import limited, paid_minutes_left, priced
 from fleet.core.record import Record
 from fleet.core.setup import HostWanted
 
@@ -58,7 +48,8 @@ def plan_scale(
         demand = work.pools[pool.name]
         here = _Here(inventory, pool, size(pool, demand), demand, machines, seen.at)
         changes += _pool(here, wanted[pool.name])
-        changes += missing(inventory, pool, machines, seen, catalog, here.size.wanted - here.taken_back)
+        least = here.size.wanted - here.taken_back
+        changes += missing(inventory, pool, machines, seen, catalog, least, f" ({here.size.reason})")
     changes += [_unwanted(m, inventory, seen.at, record) for m in machines if _is_unwanted(m, changes)]
     changes = limited(changes, inventory, seen, catalog)
     if only_down:
@@ -195,36 +186,6 @@ def _ghost(machine: Machine, at: datetime, record: Record) -> Change:
         steps = (Step.NOTE_GHOST,) if None in since else ()
         return Change(Verb.KEEP, machine.name, "", "a runner without a server: removed by a later pass", steps)
     return Change(Verb.REMOVE, machine.name, "", "a runner without a server, offline", (Step.FORGET_GHOST,))
-
-
-def limited(changes: Sequence[Change], inventory: Inventory, seen: Observation, catalog: Catalog) -> list[Change]:
-    """Refuse growth beyond the global max and the cap, in the order given, and name what is refused.
-
-    A repair creates nothing, so it is never refused.
-    """
-    ours = {m.name: m.server for m in join(inventory, seen) if m.server}
-    count = len(ours)
-    hour = sum((server_price(server, catalog).hour for server in ours.values()), Decimal(0))
-    kept: list[Change] = []
-    for change in changes:
-        if Step.CREATE in change.steps:
-            more = new_price(change, inventory, catalog).hour
-            refusal = _refusal(inventory, count, hour, more)
-            if refusal:
-                kept.append(replace(change, verb=Verb.LIMIT, reason=refusal, steps=()))
-                continue
-            count, hour = count + 1, hour + more
-        kept.append(change)
-    return kept
-
-
-def _refusal(inventory: Inventory, count: int, hour: Decimal, more: Decimal) -> str:
-    if inventory.max is not None and count + 1 > inventory.max:
-        return f"not created: the fleet has {count} machines, and max is {inventory.max}"
-    cap = inventory.max_eur_per_hour
-    if cap is not None and hour + more > cap:
-        return f"not created: €{hour:.4f} + €{more:.4f} per hour is over max_eur_per_hour, €{cap:.4f}"
-    return ""
 
 
 def _only_down(change: Change) -> Change:

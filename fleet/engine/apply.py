@@ -4,10 +4,10 @@ import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
 
+from fleet.core.change import Change, Verb
 from fleet.core.errors import Deferred, FleetError, HostLocked
 from fleet.core.lifecycle import Step
 from fleet.core.machine import Machine
-from fleet.core.plan import Change, Verb
 from fleet.core.report import Event, Outcome, Report, Verdict
 from fleet.engine.steps import do
 from fleet.engine.work import Work

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from fleet.core.change import Plan
 from fleet.core.machine import Machine, join
 from fleet.core.observation import Observation
-from fleet.core.plan import Plan
 from fleet.core.record import LAST_PASS, Record
 from fleet.core.report import Report, Verdict
 from fleet.core.scaling import plan_scale

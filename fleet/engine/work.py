@@ -4,12 +4,12 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
+from fleet.core.change import Change
 from fleet.core.errors import CommandFailed, StepFailed
 from fleet.core.facts import HostFacts
 from fleet.core.inventory import Pool
 from fleet.core.machine import Machine
 from fleet.core.observation import Server
-from fleet.core.plan import Change
 from fleet.core.setup import HostWanted
 from fleet.engine.ports import Host
 from fleet.engine.world import World, probe

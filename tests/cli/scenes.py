@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
+from fleet.core.change import Verb
 from fleet.core.errors import HostSilent
 from fleet.core.facts import Registration
 from fleet.core.names import Tag
 from fleet.core.observation import JobState
-from fleet.core.plan import Verb
 from fleet.core.report import Outcome, Report, Verdict
 from tests.core.builders import GITEA, facts, inventory, job, pool, runner, seen, server, wanted
 

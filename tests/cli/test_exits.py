@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from fleet.cli.exits import FAILED, INTERRUPTED, LOCKED, NOT_AS_WANTED, OK, UNTOUCHED, code_of, with_verdict
+from fleet.core.change import Verb
 from fleet.core.errors import (
     CredentialsError,
     Deferred,
@@ -19,7 +20,6 @@ from fleet.core.errors import (
     TooOld,
     Unreachable,
 )
-from fleet.core.plan import Verb
 from fleet.core.report import Outcome, Report, Verdict
 
 

@@ -17,15 +17,14 @@ SMALL = frozenset({"small"})
 LABELS = {"build": frozenset({"small", "fleet-ci"}), "big": frozenset({"small", "big", "fleet-ci"})}
 
 
-def a_pool(name: str = "build", *, capacity: int = 1, **more: int) -> Pool:
-    return pool(name, **{"runner": replace(pool().runner, capacity=capacity), "min": 0, "max": 4, **more})
+def a_pool(name: str = "build", *, capacity: int = 1, **sizes: int) -> Pool:
+    least_and_most = {"min": 0, "max": 4, **sizes}
+    return pool(name, runner=replace(pool().runner, capacity=capacity), **least_and_most)
 
 
 def waits(number: int = 1, *, labels: frozenset[str] = SMALL, seconds: float = 60) -> Job:
     created = NOW - timedelta(seconds=seconds)
-    return job(
-        id=number, state=JobState.WAITING, labels=labels, runner_id=None, created=created, started=None
-    )
+    return job(id=number, state=JobState.WAITING, labels=labels, runner_id=None, created=created, started=None)
 
 
 def machine(of: Pool, n: int = 1, phase: Phase = Phase.IDLE, jobs: int = 0) -> Machine:
@@ -133,9 +132,7 @@ def test_equal_pools_keep_the_order_of_the_inventory() -> None:
     assert [one.name for one in by_priority(pools)] == ["b", "d", "a", "c"]
 
 
-@given(
-    st.lists(st.tuples(st.integers(0, 60), st.sampled_from([SMALL, frozenset({"big"}), frozenset({"mac"})])))
-)
+@given(st.lists(st.tuples(st.integers(0, 60), st.sampled_from([SMALL, frozenset({"big"}), frozenset({"mac"})]))))
 def test_every_job_of_age_is_counted_once_and_the_order_does_not_matter(
     asked: list[tuple[int, frozenset[str]]],
 ) -> None:
@@ -168,7 +165,7 @@ def test_every_job_of_age_is_counted_once_and_the_order_does_not_matter(
     ],
 )
 def test_the_size_of_a_pool(demand: Demand, settings: dict[str, int], wanted: int, needed: int) -> None:
-    found = size(a_pool(**settings), demand)
+    found = size(a_pool("build", **settings), demand)
     assert (found.wanted, found.needed) == (wanted, needed)
 
 

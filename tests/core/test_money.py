@@ -7,7 +7,7 @@ import pytest
 
 from fleet.core.money import FREE, HOURS_PER_MONTH, Price, price_of
 from fleet.core.names import Tag
-from fleet.core.plan import paid_minutes_left, server_price
+from fleet.core.pricing import paid_minutes_left, server_price
 from tests.core.builders import catalog, server, server_type
 
 

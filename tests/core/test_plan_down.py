@@ -4,13 +4,14 @@ from decimal import Decimal
 
 import pytest
 
+from fleet.core.change import Change, Plan, Verb
 from fleet.core.errors import HostSilent
 from fleet.core.lifecycle import LEAVE, OUT_OF_SERVICE
 from fleet.core.machine import Phase
 from fleet.core.money import FREE
 from fleet.core.names import Tag
 from fleet.core.observation import Observation
-from fleet.core.plan import Change, Plan, Verb, plan_down
+from fleet.core.plan import plan_down
 from tests.core.builders import catalog, facts, foreign, inventory, job, pool, runner, seen, server
 
 TWO = inventory(pool(), pool("test"))

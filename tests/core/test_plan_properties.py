@@ -5,13 +5,14 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fleet.core.change import Plan, Verb
 from fleet.core.errors import HostSilent
 from fleet.core.inventory import Inventory
 from fleet.core.lifecycle import Step
 from fleet.core.machine import Phase, join
 from fleet.core.names import Tag, is_ours, read_machine_name
 from fleet.core.observation import Observation
-from fleet.core.plan import Plan, Verb, plan_down, plan_up
+from fleet.core.plan import plan_down, plan_up
 from tests.core.builders import catalog
 from tests.core.worlds import WANTED, done, inventories, observations, pools_of
 

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from fleet.core.change import Change, Plan, Verb
 from fleet.core.errors import CommandFailed, HostError, HostSilent, LoginRefused, WrongHostKey
 from fleet.core.facts import HostFacts
 from fleet.core.inventory import Inventory, Pool
@@ -12,7 +13,8 @@ from fleet.core.lifecycle import BACK, EMPTIED, ENTER, Step
 from fleet.core.money import Price
 from fleet.core.names import Tag
 from fleet.core.observation import HostSeen, Job, Observation, Runner, Server
-from fleet.core.plan import Change, Plan, Verb, choices, first_choice, plan_up
+from fleet.core.plan import plan_up
+from fleet.core.pricing import choices, first_choice
 from tests.core.builders import (
     STACK,
     catalog,

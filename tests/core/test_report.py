@@ -2,7 +2,7 @@
 
 import pytest
 
-from fleet.core.plan import Verb
+from fleet.core.change import Verb
 from fleet.core.report import Outcome, Report, Verdict
 
 

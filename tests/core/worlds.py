@@ -4,13 +4,13 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
+from fleet.core.change import Plan
 from fleet.core.errors import CommandFailed, HostSilent, LoginRefused, WrongHostKey
 from fleet.core.facts import HostFacts, Registration
 from fleet.core.inventory import Inventory, Pool
 from fleet.core.lifecycle import Step
 from fleet.core.names import Tag, read_machine_name
 from fleet.core.observation import HostSeen, Job, Observation, Runner, Server
-from fleet.core.plan import Plan
 from fleet.core.setup import HostWanted
 from tests.core.builders import (
     GITEA,

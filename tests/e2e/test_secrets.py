@@ -135,7 +135,9 @@ def _planted(fleet: Fleet, secret: str) -> Iterator[None]:
     """The secret on a disk, in a journal, in a container's environment, and in a process list."""
     fleet.inside("cat >/var/tmp/planted", stdin=secret)
     fleet.inside("systemd-cat -t planted", stdin=secret)
-    fleet.inside("cat >/run/planted; docker create --env-file /run/planted fleet-lab/job true", stdin=f"PLANTED={secret}")
+    fleet.inside(
+        "cat >/run/planted; docker create --env-file /run/planted fleet-lab/job true", stdin=f"PLANTED={secret}"
+    )
     with subprocess.Popen(["sh", "-c", "sleep 60; :", secret]) as process:
         time.sleep(0.1)
         try:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from threading import Event, Thread
 
 import pytest
 
@@ -159,6 +160,66 @@ def meets(can_disable: bool, first: str, number: int, arrival: int | None) -> bo
     world.clock.sleep(60)
     assert_nothing_lost(world)
     return bool(met)
+
+
+@PATCH
+def test_a_machine_that_is_being_deleted_is_not_brought_back_meanwhile(can_disable: bool) -> None:
+    """Its runner was stopped; somebody else has planned to start it again, and does so at any call of the down."""
+    for number in call_numbers():
+        world = in_service(can_disable=can_disable)
+        world.host("ci-build-1").terminate()
+        world.clock.sleep(1)
+        down, start = world.process(), world.process()
+        leave, enter = down.plan_down(), start.plan_up()
+        at = len(down.calls.log) + number
+        met = down.calls.before(at, partial(start.apply, *enter))
+        down.calls.before(at + 1, partial(in_flight, world))
+        down.go_down(*leave, wait=False)
+        if not met:
+            break
+        world.clock.sleep(30)
+        assert_nothing_lost(world)
+
+
+@PATCH
+def test_a_repair_under_way_never_takes_back_the_cordon_of_a_down_that_goes_on(can_disable: bool) -> None:
+    """The repair is paused at one call, the down comes as far as another, the repair ends, the down goes on."""
+    for paused in range(4, 40, 3):
+        for handed_back in range(1, 12):
+            world = in_service(can_disable=can_disable)
+            down, repair = world.process(), world.process(NEW)
+            leave, enter = down.plan_down(), repair.plan_up()
+            run = Paused(repair, len(repair.calls.log) + paused, partial(repair.apply, *enter))
+            down.calls.before(len(down.calls.log) + handed_back, run.finish)
+            down.calls.before(len(down.calls.log) + handed_back + 3, partial(in_flight, world))
+            down.go_down(*leave, wait=False)
+            run.finish()
+            world.clock.sleep(60)
+            assert_nothing_lost(world)
+
+
+class Paused:
+    """A run in a thread of its own that waits at one of its calls until it may go on."""
+
+    def __init__(self, process: Process, number: int, run: Callable[[], object]) -> None:
+        self._waits, self._may_go_on = Event(), Event()
+        process.calls.before(number, self._pause)
+        self._thread = Thread(target=self._run, args=(run,))
+        self._thread.start()
+        assert self._waits.wait(10)
+
+    def _run(self, run: Callable[[], object]) -> None:
+        run()
+        self._waits.set()
+
+    def _pause(self) -> None:
+        self._waits.set()
+        assert self._may_go_on.wait(10)
+
+    def finish(self) -> None:
+        """Let it go on to its end."""
+        self._may_go_on.set()
+        self._thread.join(10)
 
 
 def test_a_lock_is_given_back_when_the_change_ends(any_world: FakeWorld) -> None:

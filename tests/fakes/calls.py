@@ -76,10 +76,10 @@ class Calls:
 
     def make(self, name: str, do: Callable[[], T]) -> T:
         """One call through a port."""
+        if len(self.log) in self._hooks:
+            self._hooks.pop(len(self.log))()
         with self._guard:
             number = len(self.log)
-            if number in self._hooks:
-                self._hooks.pop(number)()
             self._die_if((number, "before"))
             self.log.append(name)
             self._clock.sleep(LATENCY)

@@ -31,6 +31,7 @@ _PUT = (
     r"umask 022; mkdir -p \$\(dirname (?P<path>\S+)\); umask 077; cat >(?P=path)\.new"
     r" && chmod (?P<mode>[0-7]{3}) (?P=path)\.new && mv (?P=path)\.new (?P=path)"
 )
+_IN_PLACE = r"mv (?P<path>\S+)\.new (?P=path) && \{ (?P<then>.+) \|\| \{ rm (?P=path); exit 1; \}; \}"
 _INSTALL = r"sh -s -- /opt/fleet/bin/apt-install (?P<packages>.+)"
 _WAIT = r"! command -v cloud-init >/dev/null \|\| timeout \d+ cloud-init status --wait >/dev/null"
 _COMPOSE = (
@@ -47,6 +48,9 @@ def read(host: FakeHost, command: str, stdin: str, stack: Mapping[str, str]) -> 
     if (found := re.fullmatch(_INSTALL, command)) and stdin == stack["run-setup.sh"]:
         packages = set(found["packages"].split())
         return Shell("host.install", lambda: _install(host, packages, stack))
+    if found := re.fullmatch(_IN_PLACE, command):
+        then = read(host, found["then"], "", stack)
+        return Shell(f"{then.name} with its file", lambda: _in_place(host, found["path"], then))
     for name, pattern, action in _COMMANDS:
         if match := re.fullmatch(pattern, command):
             return Shell(name, partial(action, host, match, stdin))
@@ -66,6 +70,16 @@ def _put(host: FakeHost, match: "re.Match[str]", stdin: str) -> Result:
     host.disk.files[match["path"]] = stdin
     host.disk.modes[match["path"]] = int(match["mode"], 8)
     return DONE
+
+
+def _in_place(host: FakeHost, path: str, then: Shell) -> Result:
+    """The file goes where it belongs, and away again when what must follow it fails."""
+    for kept in (host.disk.files, host.disk.modes):
+        kept[path] = kept.pop(f"{path}.new")  # type: ignore[index,assignment]
+    result = then.run()
+    if result.status != 0:
+        del host.disk.files[path]
+    return result
 
 
 def _wait_for_boot(host: FakeHost, _match: "re.Match[str]", _stdin: str) -> Result:

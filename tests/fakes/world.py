@@ -6,10 +6,11 @@ from typing import cast
 
 from fleet.cli import down as cli_down
 from fleet.cli.wiring import shipped
+from fleet.core.change import Change, Plan
 from fleet.core.inventory import GiteaSettings, Inventory, Pool, RunnerSettings
 from fleet.core.machine import Machine, join
 from fleet.core.observation import Observation, Server
-from fleet.core.plan import Change, Plan, plan_down, plan_up
+from fleet.core.plan import plan_down, plan_up
 from fleet.core.report import Event, Report
 from fleet.core.setup import host_wanted
 from fleet.engine import apply as engine_apply

@@ -4,7 +4,7 @@ and in when a machine goes."""
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fleet.core.plan import Change, Verb
+from fleet.core.change import Change, Verb
 from fleet.core.record import Record
 from fleet.core.scaling import plan_scale
 from tests.core.builders import catalog

@@ -65,6 +65,4 @@ def _runner(one: Rented) -> Runner:
 def _job(job: Planned, ran: Ran | None) -> Job:
     state = JobState.RUNNING if ran else JobState.WAITING
     started = clock(ran.start) if ran else None
-    return Job(
-        job.id, "test", state, LABELS, ran.runner_id if ran else None, clock(job.at), started, "acme/app"
-    )
+    return Job(job.id, "test", state, LABELS, ran.runner_id if ran else None, clock(job.at), started, "acme/app")

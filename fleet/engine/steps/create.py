@@ -9,7 +9,7 @@ from fleet.core.money import Price, price_of
 from fleet.core.names import Tag, birth_tags, hostkey_tag, is_ours, read_machine_name
 from fleet.core.observation import Server, ServerStatus
 from fleet.core.orders import ServerOrder
-from fleet.core.plan import choices
+from fleet.core.pricing import choices
 from fleet.engine import memory
 from fleet.engine.wait import wait_for
 from fleet.engine.work import Work
