@@ -158,6 +158,7 @@ class Kit:
                 hetzner_delete(lab, f"/{kind}/{one['id']}")
             while kind == "servers" and look.hetzner(lab, "/servers")["servers"]:
                 time.sleep(0.2)
+        os.sync()  # what one side has written or removed must not slow the other down
 
 
 def _take_off(lab: Lab, one: dict[str, Any]) -> None:

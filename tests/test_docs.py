@@ -12,6 +12,7 @@ import typer
 from fleet.cli import exits
 from fleet.cli.main import app
 from fleet.edges import inventory_toml
+from tests.cli.terminal import children
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -83,7 +84,7 @@ def _said_to_fleet() -> list[str]:
 
 def _parse(words: list[str], command: Any = PROGRAM) -> None:
     """Take the words as the program would, and run nothing. Raises what the program says of wrong ones."""
-    known = getattr(command, "commands", {})
+    known = children(command)
     if known and words and not words[0].startswith("-"):
         assert words[0] in known, f"there is no command {words[0]}"
         _parse(words[1:], known[words[0]])
@@ -92,7 +93,7 @@ def _parse(words: list[str], command: Any = PROGRAM) -> None:
 
 
 def _every_command(command: Any = PROGRAM, path: str = "fleet") -> Iterator[str]:
-    known = getattr(command, "commands", {})
+    known = children(command)
     if not known:
         yield path
     for name, below in known.items():

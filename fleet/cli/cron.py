@@ -21,7 +21,13 @@ from fleet.engine import memory
 if TYPE_CHECKING:
     from fleet.edges.crontab import Block
 
-app = typer.Typer(help="Passes that run by themselves, from your crontab.", no_args_is_help=True)
+app = typer.Typer(
+    help="Passes that run by themselves, from your crontab.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 
 FOLDERS = ("XDG_CONFIG_HOME", "XDG_STATE_HOME")
 """Variables that say where keys, locks and logs are: cron's passes must use the same as yours."""

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="A Hetzner and a Gitea on this machine, to try it all without paying. Needs Linux with Docker.",
     no_args_is_help=True,
+    rich_markup_mode=None,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 NameOption = Annotated[str, typer.Option("--name", help="Which lab: several can be up side by side.")]

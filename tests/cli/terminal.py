@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import StringIO
 from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import pytest
 from rich.console import Console, RenderableType
@@ -81,3 +82,9 @@ def set_scene(
     monkeypatch.setattr(command, "observe", lambda world, **_: observation)
     if report is not None:
         monkeypatch.setattr(command, "apply", lambda *_: report)
+
+
+def children(command: Any) -> dict[str, Any]:
+    """The commands below this one by name; none below one that is no group."""
+    names = command.list_commands(None) if hasattr(command, "list_commands") else []
+    return {name: command.get_command(None, name) for name in names}

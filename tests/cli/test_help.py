@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from fleet.cli.main import app
-from tests.cli.terminal import typed
+from tests.cli.terminal import children, typed
 
 # Typer itself takes pydantic, where it is installed, to read the options of a command.
 NOT_FOR_COMMANDS = {"hcloud", "paramiko", "docker", "requests", "yaml", "google.protobuf"}
@@ -19,7 +19,7 @@ NOT_FOR_HELP = NOT_FOR_COMMANDS | {"pydantic"}
 
 def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Every command below this one, with the words that lead to it."""
-    for name, command in getattr(group, "commands", {}).items():
+    for name, command in children(group).items():
         yield (*path, name), command
         yield from commands(command, (*path, name))
 

@@ -61,17 +61,14 @@ def _case(
 
 def _waits(count: int, seconds: int, label: str) -> list[Job]:
     created = NOW - timedelta(seconds=seconds)
-    plain = job(
-        state=JobState.WAITING, runner_id=None, started=None, created=created, labels=frozenset({label})
-    )
+    plain = job(state=JobState.WAITING, runner_id=None, started=None, created=created, labels=frozenset({label}))
     return [replace(plain, id=n) for n in range(1, count + 1)]
 
 
 def _aged(one: Observation, minutes: list[int]) -> Observation:
     """Its servers at these ages, so that some paid hours end and some have just begun."""
     servers = (
-        replace(server, created=NOW - timedelta(minutes=age))
-        for server, age in zip(one.servers, minutes, strict=False)
+        replace(server, created=NOW - timedelta(minutes=age)) for server, age in zip(one.servers, minutes, strict=False)
     )
     return replace(one, servers=tuple(servers))
 
@@ -103,9 +100,7 @@ def with_verb(plan: Plan, *verbs: Verb) -> set[str]:
 
 
 def in_service(case: Case, pool: str) -> set[str]:
-    return {
-        m.name for m in case.machines.values() if m.phase in IN_SERVICE and m.pool and m.pool.name == pool
-    }
+    return {m.name for m in case.machines.values() if m.phase in IN_SERVICE and m.pool and m.pool.name == pool}
 
 
 @thorough
@@ -114,9 +109,7 @@ def test_no_pool_grows_above_its_max(case: Case) -> None:
     plan = case.plan
     growing = {Verb.CREATE, Verb.TAKE_BACK}
     for one in case.of.pools:
-        coming = {
-            change.machine for change in plan.changes if change.pool == one.name and change.verb in growing
-        }
+        coming = {change.machine for change in plan.changes if change.pool == one.name and change.verb in growing}
         assert not coming or len(in_service(case, one.name) | coming) <= one.max
         assert coming <= {f"ci-{one.name}-{n}" for n in range(1, one.max + 1)}
 
@@ -203,9 +196,7 @@ def test_only_down_is_the_removing_half_of_the_same_plan(case: Case) -> None:
 @given(cases)
 def test_the_order_of_what_is_seen_does_not_matter(case: Case) -> None:
     one = case.seen
-    turned = Observation(
-        one.at, one.servers[::-1], (one.runners or ())[::-1], (one.jobs or ())[::-1], one.hosts
-    )
+    turned = Observation(one.at, one.servers[::-1], (one.runners or ())[::-1], (one.jobs or ())[::-1], one.hosts)
     assert set(replace(case, seen=turned).plan.changes) == set(case.plan.changes)
 
 

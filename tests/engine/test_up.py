@@ -124,10 +124,12 @@ def test_the_accounts_limit_stops_at_once_with_its_message(world: FakeWorld) -> 
 def test_a_server_of_our_name_that_is_not_ours_is_refused_and_not_touched(world: FakeWorld) -> None:
     stranger = world.project.add("ci-build-1", {"team": "web"})
     process = world.process()
-    outcome = only(process.up())
-    assert outcome.verdict is Verdict.REFUSED
-    assert outcome.text == f"server {stranger.id} has this name and is not of this fleet"
-    assert process.calls.changes == []
+    refused, other = process.up().outcomes
+    assert refused.verdict is Verdict.REFUSED
+    assert refused.text == f"server {stranger.id} has this name and is not of this fleet"
+    assert (other.machine, other.verdict) == ("ci-build-2", Verdict.DONE)
+    assert world.server("ci-build-1") == stranger
+    world.process().down()
     assert world.project.servers == {stranger.id: stranger}
 
 

@@ -74,8 +74,8 @@ def _put(host: FakeHost, match: "re.Match[str]", stdin: str) -> Result:
 
 def _in_place(host: FakeHost, path: str, then: Shell) -> Result:
     """The file goes where it belongs, and away again when what must follow it fails."""
-    for kept in (host.disk.files, host.disk.modes):
-        kept[path] = kept.pop(f"{path}.new")  # type: ignore[index,assignment]
+    host.disk.files[path] = host.disk.files.pop(f"{path}.new")
+    host.disk.modes[path] = host.disk.modes.pop(f"{path}.new")
     result = then.run()
     if result.status != 0:
         del host.disk.files[path]
