@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test fast e2e bench docker clean
+.PHONY: demo test fast e2e bench mutants docker clean
 
 demo: .venv/ready docker
 	$(BIN)/fleet lab demo
@@ -23,6 +23,10 @@ e2e: .venv/ready docker
 
 bench: .venv/ready docker
 	$(BIN)/python -m tests.bench
+
+# Deliberate faults in the code, each of which some test must catch.
+mutants: .venv/ready
+	$(BIN)/python -m tests.mutants
 
 docker:
 	tools/ensure-docker

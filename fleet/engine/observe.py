@@ -45,10 +45,5 @@ def _look(world: World, server: Server, seen: Callable[[str], None]) -> HostSeen
         facts = probe(world.sessions.get(server), world.stack, wanted)
     except HostError as error:
         return error
-    except (KeyError, ValueError):
-        return HostError(
-            f"server {server.name} has no readable tag hostkey, so its host key cannot be checked",
-            hint=f"fleet down {server.name}, then fleet up",
-        )
     seen(server.name)
     return facts

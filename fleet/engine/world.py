@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from fleet.core.errors import HostError
 from fleet.core.facts import HostFacts, read_facts
 from fleet.core.inventory import Inventory
 from fleet.core.money import Catalog
@@ -79,9 +80,18 @@ class Sessions:
 
 
 def target(server: Server) -> Target:
-    """Where to log in, with the only host key to accept: the one in the server's tag."""
-    address = server.ipv4 or server.ipv6 or ""
-    return Target(server.name, address, hostkey_line(server.tags[Tag.HOSTKEY]))
+    """Where to log in, with the only host key to accept: the one in the server's tag.
+
+    Raises HostError when there is none that can be read.
+    """
+    try:
+        key = hostkey_line(server.tags[Tag.HOSTKEY])
+    except (KeyError, ValueError):
+        raise HostError(
+            f"server {server.name} has no readable tag hostkey, so its host key cannot be checked",
+            hint=f"fleet down {server.name}, then fleet up",
+        ) from None
+    return Target(server.name, server.ipv4 or server.ipv6 or "", key)
 
 
 class Shared:
