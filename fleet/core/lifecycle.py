@@ -63,9 +63,7 @@ BACK = (Step.SET_UP, Step.REGISTER, Step.UNCORDON, Step.START, Step.ONLINE, Step
 you" does not hear of jobs that already waited. The tag goes last."""
 
 TAKE_BACK_EMPTY = (
-    Step.ASK_REPAIR,
-    Step.STOP,
-    Step.STILL_EMPTY,
+    *EMPTIED,
     Step.UNCORDON,
     Step.START,
     Step.ONLINE,

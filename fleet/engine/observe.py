@@ -4,8 +4,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from fleet.core.errors import HostError, HostSilent
-from fleet.core.names import is_ours, read_machine_name
-from fleet.core.observation import HostSeen, Observation, Server, ServerStatus
+from fleet.core.names import fleet_label, is_ours, read_machine_name
+from fleet.core.observation import HostSeen, Observation, Runner, Server, ServerStatus
 from fleet.engine.world import World, probe
 
 WORKERS = 16
@@ -20,15 +20,25 @@ def observe(world: World, *, hosts: bool = True, seen: Callable[[str], None] = l
         servers = pool.submit(world.cloud.servers)
         runners = pool.submit(world.gitea.runners)
         jobs = pool.submit(world.gitea.jobs)
-        ours = [s for s in servers.result() if _ours(world, s)] if hosts else []
+        there = servers.result()
+        if _lacks_a_server(world, there, runners.result()):
+            there = world.cloud.servers(fresh=True)
+        ours = [s for s in there if _ours(world, s)] if hosts else []
         looks = {server.name: pool.submit(_look, world, server, seen) for server in ours}
         return Observation(
             at=world.cloud.now(),
-            servers=servers.result(),
+            servers=there,
             runners=runners.result(),
             jobs=jobs.result(),
             hosts={name: look.result() for name, look in looks.items()},
         )
+
+
+def _lacks_a_server(world: World, servers: tuple[Server, ...], runners: tuple[Runner, ...]) -> bool:
+    """Whether a runner seems to be a ghost. Its server may have been made between the two answers: ask again."""
+    names = {server.name for server in servers}
+    label = fleet_label(world.inventory.name)
+    return any(label in one.labels and one.name not in names for one in runners)
 
 
 def _ours(world: World, server: Server) -> bool:
@@ -44,6 +54,7 @@ def _look(world: World, server: Server, seen: Callable[[str], None]) -> HostSeen
         wanted = world.wanted.get(parts.pool) if parts else None
         facts = probe(world.sessions.get(server), world.stack, wanted)
     except HostError as error:
+        world.sessions.drop(server.name)  # it may be the connection alone that is broken: the next look opens a new one
         return error
     seen(server.name)
     return facts

@@ -6,7 +6,7 @@ import shlex
 from fleet.core.errors import HostSilent, LoginRefused, StepFailed, WrongHostKey
 from fleet.core.facts import HostFacts
 from fleet.core.lifecycle import Step
-from fleet.core.machine import Asker, asker_of
+from fleet.core.machine import Asker, asker_of, draining_label
 from fleet.core.names import Tag, fleet_label
 from fleet.core.observation import Runner
 from fleet.core.orders import Credentials
@@ -167,7 +167,7 @@ def register(work: Work) -> None:
         work.restart = True
     else:
         work.runner_id = runner.id
-    _delete_leftovers(work, work.runner_id)
+    _delete_leftovers(work, work.runner_id, facts)
 
 
 def _agreed(work: Work, facts: HostFacts) -> Runner | None:
@@ -202,10 +202,13 @@ def runner_file(work: Work, who: Credentials) -> str:
     return json.dumps(content, indent=2) + "\n"
 
 
-def _delete_leftovers(work: Work, keep: int) -> None:
-    label = fleet_label(work.world.inventory.name)
+def _delete_leftovers(work: Work, keep: int, facts: HostFacts) -> None:
+    """Records of a killed run are offline; the one this host had until now may still seem online for a minute."""
+    marks = {fleet_label(work.world.inventory.name), draining_label(work.world.inventory.name)}
+    old = facts.registration.id if facts.registration else None
     for one in work.world.gitea.runners():
-        if one.name == work.name and one.id != keep and not one.online and label in one.labels:
+        ours = one.name == work.name and one.id != keep and one.labels & marks
+        if ours and (not one.online or one.id == old):
             work.tell(f"delete leftover runner {one.id}")
             work.world.gitea.delete_runner(one.id)
 

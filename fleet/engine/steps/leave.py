@@ -27,6 +27,7 @@ def ask(work: Work, step: Step) -> None:
 
     Looks at the tags of now: what a person has said since the plan was made is not overruled by a pass.
     """
+    _lock(work)
     asker = ASKERS[step]
     server = work.world.cloud.server(work.must_have_server().id)
     if server is None:
@@ -34,11 +35,25 @@ def ask(work: Work, step: Step) -> None:
     now = work.world.cloud.now()
     if is_held(server.tags, now):
         raise Deferred(f"{work.name} is held by a person")
-    if asker is Asker.SCALE and asker_of(server.tags) is Asker.PERSON:
+    planned = work.machine.asker if work.machine else None
+    if asker_of(server.tags) is Asker.PERSON and Asker.PERSON not in {asker, planned}:
         raise Deferred(f"a person has asked {work.name} to leave")
     if asker_of(server.tags) is not asker:
         mark = f"{asker}.{int(now.timestamp())}"
         work.server = work.world.cloud.set_tags(server.id, {Tag.DRAINING: mark}) or server
+
+
+def _lock(work: Work) -> None:
+    """The host's lock before anything is said: a repair under way elsewhere would take our cordon back.
+
+    A host that does not answer has nobody at work on it; what may be done to it, later steps decide.
+    """
+    try:
+        work.host()
+    except HostLocked:
+        raise
+    except HostError:
+        return
 
 
 def cordon(work: Work) -> None:
@@ -144,7 +159,6 @@ def deregister(work: Work) -> None:
 
 def delete(work: Work) -> None:
     """Look at the server once more by id, delete it, and see it gone with all it would leave behind."""
-    work.disconnect()
     server = work.server and work.world.cloud.server(work.server.id)
     if server is None:
         return
@@ -152,6 +166,7 @@ def delete(work: Work) -> None:
     if server.name != work.name or not is_ours(server.name, server.tags, inventory.name, inventory.gitea):
         raise NamesakeRefused(f"server {server.id} is no longer {work.name} of this fleet: it is kept")
     work.world.cloud.delete_server(server)
+    work.world.sessions.drop(work.name)  # not before: the lock keeps others from bringing it back meanwhile
 
 
 def _records(work: Work) -> list[Runner]:
