@@ -1,6 +1,7 @@
 """Decides: wanted and seen in, changes with their reasons out. No clock, no network, no printing."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from fleet.core.change import Change, Plan, Verb
 from fleet.core.errors import HostError, HostSilent, LoginRefused, WrongHostKey
@@ -46,7 +47,20 @@ def plan_up(
             changes += missing(inventory, pool, machines, seen, catalog, most)
     made = {change.machine for change in changes}
     changes += [_unwanted(m) for m in machines if (m.phase in UNWANTED or m.pool is None) and m.name not in made]
-    return priced(limited(changes, inventory, seen, catalog), inventory, seen, catalog)
+    plan = priced(limited(changes, inventory, seen, catalog), inventory, seen, catalog)
+    return replace(plan, notes=strays(inventory, seen))
+
+
+def strays(inventory: Inventory, seen: Observation) -> tuple[str, ...]:
+    """Servers that carry this fleet's name for another Gitea or scope: told, and never touched."""
+    return tuple(
+        f"server {one.name} ({one.id}) was made for another Gitea or scope than the inventory's: "
+        "take it down with the inventory it was made with, or delete it in Hetzner"
+        for one in seen.servers
+        if one.tags.get(Tag.FLEET) == inventory.name
+        and read_machine_name(one.name) is not None
+        and not is_ours(one.name, one.tags, inventory.name, inventory.gitea)
+    )
 
 
 def plan_down(

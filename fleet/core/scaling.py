@@ -16,7 +16,7 @@ from fleet.core.machine import Asker, Machine, Phase, join
 from fleet.core.money import Catalog
 from fleet.core.names import Tag
 from fleet.core.observation import Job, Observation
-from fleet.core.plan import IN_SERVICE, into_service, missing
+from fleet.core.plan import IN_SERVICE, into_service, missing, strays
 from fleet.core.pricing import limited, paid_minutes_left, priced
 from fleet.core.record import Record
 from fleet.core.setup import HostWanted
@@ -54,7 +54,7 @@ def plan_scale(
     changes = limited(changes, inventory, seen, catalog)
     if only_down:
         changes = [_only_down(change) for change in changes if change.verb not in {Verb.CREATE, Verb.LIMIT}]
-    return replace(priced(changes, inventory, seen, catalog), notes=_notes(work))
+    return replace(priced(changes, inventory, seen, catalog), notes=(*_notes(work), *strays(inventory, seen)))
 
 
 @dataclass(slots=True)

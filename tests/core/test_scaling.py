@@ -392,11 +392,21 @@ def test_a_machine_with_few_jobs_is_emptied_when_the_others_have_room() -> None:
         ([busy(1, 1, SOON), busy(2, 2)], a_pool(capacity=2)),
         ([busy(1, 1, SOON), busy(2, 1)], a_pool(capacity=2, min=2)),
         ([busy(1, 1, SOON), busy(2, 1), waits(1)], a_pool(capacity=2)),
+        ([busy(1, 1, SOON), busy(2, 1), booting(3), waits(1)], a_pool(capacity=2)),
         ([busy(1, 1, SOON), busy(2, 1)], a_pool(capacity=1)),
         ([busy(1, 1, SOON)], a_pool(capacity=2)),
         ([busy(1, 2, SOON), busy(2, 1, SOON), busy(3, 1)], a_pool(capacity=3, idle=1)),
     ],
-    ids=["hour not over", "no room", "min", "a job waits", "one slot each", "the last one", "one kept free"],
+    ids=[
+        "hour not over",
+        "no room",
+        "min",
+        "a job waits",
+        "a job waits for one that boots",
+        "one slot each",
+        "the last one",
+        "one kept free",
+    ],
 )
 def test_it_is_not_emptied_when_its_slots_are_needed(shown: list[Shown | list[Job]], of: Pool) -> None:
     assert Verb.REMOVE not in todo(scale(*shown, of=of)).values()
