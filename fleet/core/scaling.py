@@ -10,11 +10,12 @@ from datetime import datetime
 
 from fleet.core.change import Change, Plan, Verb
 from fleet.core.demand import SERVING, Demand, Size, Work, by_priority, measure, size
+from fleet.core.errors import HostSilent
 from fleet.core.inventory import Inventory, Pool
 from fleet.core.lifecycle import LEAVE_AS_SURPLUS, TAKE_BACK_BUSY, TAKE_BACK_EMPTY, Step
 from fleet.core.machine import Asker, Machine, Phase, join
 from fleet.core.money import Catalog
-from fleet.core.names import Tag
+from fleet.core.names import Tag, read_machine_name
 from fleet.core.observation import Job, Observation
 from fleet.core.plan import IN_SERVICE, into_service, missing, strays
 from fleet.core.pricing import limited, paid_minutes_left, priced
@@ -71,7 +72,8 @@ class _Here:
 
     @property
     def mine(self) -> list[Machine]:
-        return [m for m in self.machines if m.pool is self.pool and m.phase not in {Phase.ORPHAN, Phase.GHOST}]
+        """Those with a number the pool may have; one that leaves and is above ``max`` is nobody's any more."""
+        return [m for m in self.machines if m.pool is self.pool and m.phase is not Phase.GHOST and _in_range(m)]
 
     @property
     def have(self) -> int:
@@ -112,6 +114,11 @@ def _one(
     return change
 
 
+def _in_range(machine: Machine) -> bool:
+    parts = read_machine_name(machine.name)
+    return machine.pool is not None and parts is not None and parts.n <= machine.pool.max
+
+
 def _to_take_back(here: _Here) -> set[str]:
     """Of the machines that a pass cordoned, those that are wanted again: longest paid first."""
     leaving = [m for m in here.mine if m.phase in {Phase.DRAINING, Phase.DRAINED} and m.asker is Asker.SCALE]
@@ -128,10 +135,11 @@ def _surplus(here: _Here) -> set[str]:
 
 
 def _may_leave(machine: Machine) -> bool:
-    """A lost one only when an earlier pass has seen it so: unknown means keep."""
+    """Only a host that speaks can be emptied safely; a lost one only when an earlier pass has seen it so."""
     if machine.phase is Phase.LOST:
-        return machine.server is not None and Tag.SUSPECT in machine.server.tags
-    return machine.phase is Phase.IDLE or machine.phase in BROKEN
+        silent = isinstance(machine.host, HostSilent)
+        return silent and machine.server is not None and Tag.SUSPECT in machine.server.tags
+    return machine.facts is not None and (machine.phase is Phase.IDLE or machine.phase in BROKEN)
 
 
 def _trickle(here: _Here) -> set[str]:
@@ -163,18 +171,30 @@ def _keep(machine: Machine, reason: str) -> Change:
 
 
 def _is_unwanted(machine: Machine, changes: Sequence[Change]) -> bool:
-    """A name that is about to get a server again is no ghost any more."""
-    return machine.phase in {Phase.ORPHAN, Phase.GHOST} and all(one.machine != machine.name for one in changes)
+    """All that no pool has spoken for. A name that is about to get a server again is no ghost any more."""
+    return all(one.machine != machine.name for one in changes)
 
 
 def _unwanted(machine: Machine, inventory: Inventory, at: datetime, record: Record) -> Change:
-    if machine.phase is Phase.GHOST:
-        return _ghost(machine, at, record)
+    match machine.phase:
+        case Phase.GHOST:
+            return _ghost(machine, at, record)
+        case Phase.HELD:
+            return _keep(machine, "held by a person")
+        case Phase.DRAINING | Phase.DRAINED if machine.asker is Asker.PERSON:
+            return _keep(machine, "is leaving: asked by person")
+        case Phase.DRAINING | Phase.DRAINED:
+            return Change(Verb.REMOVE, machine.name, "", "the inventory does not want it", LEAVE_AS_SURPLUS)
+        case _:
+            return _orphan(machine, inventory, at)
+
+
+def _orphan(machine: Machine, inventory: Inventory, at: datetime) -> Change:
     left = paid_minutes_left(machine.server.created, at) if machine.server else 0
     reason = f"the inventory does not want it, {left} paid minutes left"
     if left <= inventory.cron.minutes + MARGIN:
         return Change(Verb.REMOVE, machine.name, "", reason, LEAVE_AS_SURPLUS)
-    return Change(Verb.KEEP, machine.name, "", reason)
+    return _keep(machine, reason)
 
 
 def _ghost(machine: Machine, at: datetime, record: Record) -> Change:

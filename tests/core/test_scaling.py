@@ -59,20 +59,14 @@ def _id(name: str) -> int:
     return parts.n + 100 * sum(map(ord, parts.pool))
 
 
-def idle(
-    n: int, left: int = 30, *, of: str = "build", tags: dict[str, str] | None = None, **record: Any
-) -> Shown:
+def idle(n: int, left: int = 30, *, of: str = "build", tags: dict[str, str] | None = None, **record: Any) -> Shown:
     name = f"ci-{of}-{n}"
     return Shown(name, (_server(name, left, tags), runner(name, **{"id": _id(name), **record})), {})
 
 
-def busy(
-    n: int, jobs: int = 1, left: int = 30, *, of: str = "build", tags: dict[str, str] | None = None
-) -> Shown:
+def busy(n: int, jobs: int = 1, left: int = 30, *, of: str = "build", tags: dict[str, str] | None = None) -> Shown:
     one = idle(n, left, of=of, tags=tags)
-    return replace(
-        one, parts=(*one.parts, *(job(id=100 * one.id + i, runner_id=one.id) for i in range(jobs)))
-    )
+    return replace(one, parts=(*one.parts, *(job(id=100 * one.id + i, runner_id=one.id) for i in range(jobs))))
 
 
 def booting(n: int, left: int = 58, *, of: str = "build") -> Shown:
@@ -92,9 +86,7 @@ def lost(n: int, left: int = 5, *, twice: bool = True) -> Shown:
     tags = {Tag.SUSPECT: f"reset.{int(NOW.timestamp()) - 3600}"} if twice else {}
     name = f"ci-build-{n}"
     created = NOW - timedelta(minutes=120 - left)
-    return Shown(
-        name, (server(name, tags=tags, created=created), runner(name, id=_id(name), online=False)), SILENT
-    )
+    return Shown(name, (server(name, tags=tags, created=created), runner(name, id=_id(name), online=False)), SILENT)
 
 
 def ghost(n: int, *, online: bool = False) -> Runner:
@@ -103,9 +95,7 @@ def ghost(n: int, *, online: bool = False) -> Runner:
 
 def waits(count: int = 1, seconds: int = 60, label: str = "ubuntu-latest") -> list[Job]:
     created = NOW - timedelta(seconds=seconds)
-    plain = job(
-        state=JobState.WAITING, runner_id=None, started=None, created=created, labels=frozenset({label})
-    )
+    plain = job(state=JobState.WAITING, runner_id=None, started=None, created=created, labels=frozenset({label}))
     return [replace(plain, id=n) for n in range(1, count + 1)]
 
 
@@ -149,9 +139,7 @@ def scale(
 ) -> Plan:
     fleet = of if isinstance(of, Inventory) else inventory(of or a_pool())
     hosts = {one.name: wanted(one) for one in fleet.pools}
-    return plan_scale(
-        fleet, observed(fleet, *shown), catalog(), hosts, record or Record(), only_down=only_down
-    )
+    return plan_scale(fleet, observed(fleet, *shown), catalog(), hosts, record or Record(), only_down=only_down)
 
 
 def verbs(plan: Plan) -> dict[str, str]:
@@ -175,15 +163,11 @@ def test_nothing_waits_and_nothing_comes() -> None:
 
 
 @pytest.mark.parametrize(("seconds", "comes"), [(19, {}), (20, {"build-1": "create"})])
-def test_a_machine_comes_for_a_job_that_has_waited_twenty_seconds(
-    seconds: int, comes: dict[str, str]
-) -> None:
+def test_a_machine_comes_for_a_job_that_has_waited_twenty_seconds(seconds: int, comes: dict[str, str]) -> None:
     assert todo(scale(waits(1, seconds))) == comes
 
 
-@pytest.mark.parametrize(
-    ("capacity", "count", "machines"), [(1, 3, 3), (2, 3, 2), (2, 4, 2), (3, 1, 1), (1, 9, 4)]
-)
+@pytest.mark.parametrize(("capacity", "count", "machines"), [(1, 3, 3), (2, 3, 2), (2, 4, 2), (3, 1, 1), (1, 9, 4)])
 def test_as_many_come_as_the_jobs_fill(capacity: int, count: int, machines: int) -> None:
     plan = scale(waits(count), of=a_pool(capacity=capacity))
     assert list(todo(plan)) == [f"build-{n}" for n in range(1, machines + 1)]
@@ -248,9 +232,7 @@ def test_the_cap_refuses_growth_beyond_it_and_names_it(cap: str, made: int) -> N
     plan = scale(busy(1), waits(2), of=inventory(a_pool(), max_eur_per_hour=Decimal(cap)))
     found = Counter(change.verb for change in plan.changes)
     assert (found[Verb.CREATE], found[Verb.LIMIT]) == (made, 2 - made)
-    assert all(
-        "max_eur_per_hour" in one.reason and not one.steps for one in plan.changes if one.verb is Verb.LIMIT
-    )
+    assert all("max_eur_per_hour" in one.reason and not one.steps for one in plan.changes if one.verb is Verb.LIMIT)
     assert plan.after.hour <= Decimal(cap)
 
 
@@ -269,9 +251,7 @@ def test_surplus_leaves_only_when_its_paid_hour_ends(left: int, leaves: bool) ->
     assert f"{left} paid minutes left" in reason(plan, "build-1")
 
 
-@pytest.mark.parametrize(
-    ("minutes", "left", "leaves"), [(1, 3, True), (1, 4, False), (10, 12, True), (10, 13, False)]
-)
+@pytest.mark.parametrize(("minutes", "left", "leaves"), [(1, 3, True), (1, 4, False), (10, 12, True), (10, 13, False)])
 def test_the_last_minutes_follow_the_period_of_cron(minutes: int, left: int, leaves: bool) -> None:
     of = inventory(a_pool(), cron=CronSettings(minutes))
     assert bool(todo(scale(idle(1, left), of=of))) is leaves
@@ -350,9 +330,7 @@ def test_a_lost_machine_leaves_only_when_an_earlier_pass_has_seen_it_so() -> Non
 
 
 @pytest.mark.parametrize(("jobs", "steps"), [(0, TAKE_BACK_EMPTY), (1, TAKE_BACK_BUSY)])
-def test_what_a_pass_cordoned_is_taken_back_before_a_new_one_is_rented(
-    jobs: int, steps: tuple[Step, ...]
-) -> None:
+def test_what_a_pass_cordoned_is_taken_back_before_a_new_one_is_rented(jobs: int, steps: tuple[Step, ...]) -> None:
     (change,) = scale(draining(1, jobs), waits(1)).todo
     assert (change.verb, change.machine, change.steps) == (Verb.TAKE_BACK, "ci-build-1", steps)
 
@@ -487,9 +465,7 @@ def test_only_down_removes_and_takes_back() -> None:
 
 
 def test_each_kept_machine_says_why() -> None:
-    plan = scale(
-        idle(1), busy(2), idle(3, tags={Tag.HELD: "1"}), idle(4, disabled=True), of=a_pool(max=9, min=4)
-    )
+    plan = scale(idle(1), busy(2), idle(3, tags={Tag.HELD: "1"}), idle(4, disabled=True), of=a_pool(max=9, min=4))
     assert [change.reason for change in plan.changes] == [
         "idle, wanted: 1 running, 0 waiting; min 4, max 9",
         f"busy with job {100 * _id('ci-build-2')} (test)",
