@@ -87,8 +87,18 @@ def join(inventory: Inventory, seen: Observation) -> tuple[Machine, ...]:
     """
     ours = {s.name: s for s in seen.servers if is_ours(s.name, s.tags, inventory.name, inventory.gitea)}
     records = _our_runners(inventory, seen.runners or ())
+    running = _running(seen.jobs or ())
     names = sorted(ours.keys() | records.keys(), key=_by_pool_and_number)
-    return tuple(_join_one(inventory, seen, name, ours.get(name), records.get(name, ())) for name in names)
+    return tuple(_join_one(inventory, seen, name, ours.get(name), records.get(name, ()), running) for name in names)
+
+
+def _running(jobs: tuple[Job, ...]) -> dict[int | None, list[Job]]:
+    """The jobs that run, by the id of their runner."""
+    found: dict[int | None, list[Job]] = {}
+    for job in jobs:
+        if job.state is JobState.RUNNING:
+            found.setdefault(job.runner_id, []).append(job)
+    return found
 
 
 def _our_runners(inventory: Inventory, runners: tuple[Runner, ...]) -> dict[str, tuple[Runner, ...]]:
@@ -114,14 +124,18 @@ def _by_pool_and_number(name: str) -> tuple[str, int]:
 
 
 def _join_one(
-    inventory: Inventory, seen: Observation, name: str, server: Server | None, records: tuple[Runner, ...]
+    inventory: Inventory,
+    seen: Observation,
+    name: str,
+    server: Server | None,
+    records: tuple[Runner, ...],
+    running: Mapping[int | None, list[Job]],
 ) -> Machine:
     parts = read_machine_name(name)
     pool = inventory.pool(parts.pool) if parts else None
     host = seen.hosts.get(name)
     runner = _runner_of(host, records)
-    ids = {one.id for one in records}
-    jobs = tuple(j for j in seen.jobs or () if j.state is JobState.RUNNING and j.runner_id in ids)
+    jobs = tuple(job for one in records for job in running.get(one.id, ()))
     wanted = pool is not None and parts is not None and parts.n <= pool.max
     phase = _phase(seen.at, server, runner, host, jobs, wanted)
     return Machine(name, pool, phase, server, runner, host, jobs, records)

@@ -5,6 +5,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache, lru_cache
 
 from fleet.core.inventory import GiteaSettings
 
@@ -27,12 +28,14 @@ class MachineName:
         return f"{self.fleet}-{self.pool}-{self.n}"
 
 
+@lru_cache(4096)
 def read_machine_name(text: str) -> MachineName | None:
     """The parts of a name in exactly our form, or None."""
     match = _MACHINE.fullmatch(text)
     return MachineName(match[1], match[2], int(match[4])) if match else None
 
 
+@cache
 def gitea_hash(gitea: GiteaSettings) -> str:
     """Ten characters that stand for one Gitea and scope, to tell two fleets of one name apart."""
     return hashlib.sha256(f"{gitea.url.rstrip('/')} {gitea.scope}".encode()).hexdigest()[:10]

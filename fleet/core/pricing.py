@@ -8,7 +8,6 @@ from decimal import Decimal
 from fleet.core.change import Change, Plan, Verb
 from fleet.core.inventory import Inventory, Pool
 from fleet.core.lifecycle import Step
-from fleet.core.machine import join
 from fleet.core.money import FREE, Catalog, Price, price_of
 from fleet.core.names import Tag, is_ours
 from fleet.core.observation import Observation, Server
@@ -77,7 +76,7 @@ def limited(changes: Sequence[Change], inventory: Inventory, seen: Observation, 
 
     A repair creates nothing, so it is never refused.
     """
-    ours = {m.name: m.server for m in join(inventory, seen) if m.server}
+    ours = {s.name: s for s in seen.servers if is_ours(s.name, s.tags, inventory.name, inventory.gitea)}
     count = len(ours)
     hour = sum((server_price(server, catalog).hour for server in ours.values()), Decimal(0))
     kept: list[Change] = []

@@ -49,9 +49,11 @@ def plan_scale(
         demand = work.pools[pool.name]
         here = _Here(inventory, pool, size(pool, demand), demand, machines, seen.at)
         changes += _pool(here, wanted[pool.name])
-        least = here.size.wanted - here.taken_back
+        least = here.size.wanted - here.taken_back + here.useless
         changes += missing(inventory, pool, machines, seen, catalog, least, f" ({here.size.reason})")
-    changes += [_unwanted(m, inventory, seen.at, record) for m in machines if _is_unwanted(m, changes)]
+    # All that no pool has spoken for. A name that is about to get a server again is no ghost any more.
+    told = {change.machine for change in changes}
+    changes += [_unwanted(m, inventory, seen.at, record) for m in machines if m.name not in told]
     changes = limited(changes, inventory, seen, catalog)
     if only_down:
         changes = [_only_down(change) for change in changes if change.verb not in {Verb.CREATE, Verb.LIMIT}]
@@ -79,6 +81,12 @@ class _Here:
     def have(self) -> int:
         return sum(machine.phase in IN_SERVICE for machine in self.mine)
 
+    @property
+    def useless(self) -> int:
+        """Of these, while jobs wait, those that will take none: others are rented in their place, up to max."""
+        capacity = self.pool.runner.capacity
+        return sum(_takes_none(machine, capacity) for machine in self.mine) if self.demand.waiting else 0
+
     def left(self, machine: Machine) -> int:
         """Paid minutes left."""
         return paid_minutes_left(machine.server.created, self.at) if machine.server else 0
@@ -86,6 +94,13 @@ class _Here:
     def ends(self, machine: Machine) -> bool:
         """Whether its paid hour ends before the next pass but one could act."""
         return self.left(machine) <= self.inventory.cron.minutes + MARGIN
+
+
+def _takes_none(machine: Machine, capacity: int) -> bool:
+    if machine.phase is not Phase.HELD:
+        return machine.phase in {Phase.PAUSED, Phase.LOST}
+    runner = machine.runner
+    return runner is None or not runner.online or bool(runner.disabled) or len(machine.jobs) >= capacity
 
 
 def _pool(here: _Here, wanted: HostWanted) -> list[Change]:
@@ -123,7 +138,8 @@ def _to_take_back(here: _Here) -> set[str]:
     """Of the machines that a pass cordoned, those that are wanted again: longest paid first."""
     leaving = [m for m in here.mine if m.phase in {Phase.DRAINING, Phase.DRAINED} and m.asker is Asker.SCALE]
     leaving.sort(key=lambda machine: (-here.left(machine), machine.name))
-    return {machine.name for machine in leaving[: max(here.size.wanted - here.have, 0)]}
+    room = min(here.size.wanted + here.useless, here.pool.max) - here.have
+    return {machine.name for machine in leaving[: max(room, 0)]}
 
 
 def _surplus(here: _Here) -> set[str]:
@@ -168,11 +184,6 @@ def _take_back(machine: Machine, here: _Here) -> Change:
 
 def _keep(machine: Machine, reason: str) -> Change:
     return Change(Verb.KEEP, machine.name, machine.pool.name if machine.pool else "", reason)
-
-
-def _is_unwanted(machine: Machine, changes: Sequence[Change]) -> bool:
-    """All that no pool has spoken for. A name that is about to get a server again is no ghost any more."""
-    return all(one.machine != machine.name for one in changes)
 
 
 def _unwanted(machine: Machine, inventory: Inventory, at: datetime, record: Record) -> Change:

@@ -10,6 +10,7 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from string import Template
 
 from fleet.core.errors import StepFailed
@@ -57,7 +58,12 @@ class WantedFile:
     @property
     def digest(self) -> str:
         """Its SHA-256, as the probe tells it."""
-        return hashlib.sha256(self.content.encode()).hexdigest()
+        return _digest(self.content)
+
+
+@cache
+def _digest(content: str) -> str:
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,8 +213,13 @@ OPEN_FILES = (65536, 524288)
 def daemon_file(facts: HostFacts, wanted: HostWanted) -> WantedFile:
     """The daemon's settings: ports of containers go to the bridge address unless a job asks otherwise; each job
     makes a network, so they are small and many; a restart of the daemon ends no container."""
-    bridge, docker = wanted.bridge, wanted.docker
-    soft, hard = (min(limit, facts.open_files or limit) for limit in OPEN_FILES)
+    return _daemon_file(facts.open_files, facts.docker_active, wanted.bridge, wanted.docker)
+
+
+@cache
+def _daemon_file(open_files: int, active: bool, bridge: str, docker: DockerSettings) -> WantedFile:
+    """Made once for all hosts that are alike: a plan asks for each of them."""
+    soft, hard = (min(limit, open_files or limit) for limit in OPEN_FILES)
     settings: dict[str, object] = {
         "bip": docker.bip,
         "ip": bridge,
@@ -222,7 +233,7 @@ def daemon_file(facts: HostFacts, wanted: HostWanted) -> WantedFile:
     if docker.registry_mirror:
         settings["registry-mirrors"] = [docker.registry_mirror]
     content = json.dumps(settings, indent=2) + "\n"
-    if not facts.docker_active:
+    if not active:
         return WantedFile(DAEMON_JSON, content)
     restart = "systemctl restart docker"
     what = "restart Docker with its new settings"
