@@ -2,12 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test fast e2e bench mutants docker clean
+.PHONY: demo test fast thorough e2e bench mutants docker clean
 
 demo: .venv/ready docker
 	$(BIN)/fleet lab demo
 
-test: fast e2e
+test: fast thorough e2e
 
 # No Docker needed: format, lint, types, import rules, unit, edge and contract tests.
 fast: .venv/ready
@@ -15,7 +15,11 @@ fast: .venv/ready
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/pytest -q -n 2 -m "not e2e"
+	$(BIN)/pytest -q -n 2 -m "not e2e and not thorough"
+
+# Killed at every call, interleaved at every call, thousands of simulated histories. No Docker either.
+thorough: .venv/ready
+	$(BIN)/pytest -q -n 2 -m thorough --timeout 600
 
 # Real SSH, systemd, Docker and compose, on the lab.
 e2e: .venv/ready docker

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +21,8 @@ from fleet.core.record import Record
 from fleet.core.scaling import MARGIN, plan_scale
 from tests.core.builders import NOW, catalog, job
 from tests.core.worlds import WANTED, inventories, observations
+
+pytestmark = pytest.mark.thorough
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,8 @@ from tests.fakes.gitea import FakeJob
 from tests.fakes.host import FakeHost
 from tests.fakes.world import FakeWorld, build_inventory, build_pool
 
+pytestmark = pytest.mark.thorough
+
 PATCH = pytest.mark.parametrize("can_disable", [True, False], ids=["with PATCH", "without PATCH"])
 WHEN = pytest.mark.parametrize("when", ["before", "after"])
 

@@ -22,6 +22,8 @@ from tests.engine.checks import (
 from tests.engine.test_down import ARRIVALS, PATCH, WHEN, Arrival, in_flight
 from tests.fakes.world import FakeWorld, build_inventory, build_pool
 
+pytestmark = pytest.mark.thorough
+
 NEW_RUNNER = with_log("debug")
 NEW_DOCKER = build_inventory(replace(build_pool(), docker=DockerSettings(registry_mirror="http://172.17.0.1:5000")))
 NEW_LOGINS = replace(

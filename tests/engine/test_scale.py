@@ -4,9 +4,13 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
+import pytest
+
 from tests.engine.checks import assert_in_service, assert_nothing_lost, assert_succeeds, call_numbers, dies
 from tests.engine.test_down import ARRIVALS, PATCH, Arrival
 from tests.fakes.world import FakeWorld, build_inventory, build_pool
+
+pytestmark = pytest.mark.thorough
 
 TWO_AT_MOST = build_inventory(build_pool(least=1, most=2))
 TWO = build_inventory(build_pool(least=2, most=2))

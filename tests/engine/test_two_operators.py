@@ -24,6 +24,8 @@ from tests.engine.test_down import PATCH, in_flight
 from tests.fakes.host import FakeHost
 from tests.fakes.world import FakeWorld, Process
 
+pytestmark = pytest.mark.thorough
+
 NEW = with_log("debug")
 
 
