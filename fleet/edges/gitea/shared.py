@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-SHARED_FOR = 2.0  # seconds, counted from when the call began
+SHARED_FOR = 0.7  # seconds, counted from when the call began
 
 
 class Shared(Generic[T]):

@@ -63,7 +63,7 @@ def _cloud_init(work: Work) -> int:
 def _answering(work: Work) -> Host:
     """The first session with the host, by authenticated attempts with back-off."""
     patience = _Patience(work)
-    host = wait_for(work.world.clock, patience.attempt, limit=work.world.limits.ssh, first=0.3)
+    host = wait_for(work.world.clock, patience.attempt, limit=work.world.limits.ssh, first=0.2, longest=1.5)
     if host is None:
         seconds = f"{work.world.limits.ssh:.0f} seconds"
         raise StepFailed(
@@ -240,7 +240,7 @@ def _is_online(work: Work) -> bool:
 def online(work: Work) -> None:
     """Wait until Gitea says that this runner is online. Raises StepFailed with the runner's own last words."""
     limit = work.world.limits.online
-    if wait_for(work.world.clock, lambda: _seen_online(work) or None, limit=limit, longest=2.0):
+    if wait_for(work.world.clock, lambda: _seen_online(work) or None, limit=limit, first=0.2, longest=1.0):
         return
     words = work.host().run(f"docker logs --tail 8 {shlex.quote(CONTAINER)} 2>&1").out.strip()
     raise StepFailed(
