@@ -301,14 +301,14 @@ def test_a_server_that_knows_no_pages_is_no_endless_loop(server: Scripted) -> No
 # One call for many
 
 
-def test_a_list_is_shared_for_two_seconds(server: Scripted) -> None:
+def test_a_list_is_shared_for_a_moment(server: Scripted) -> None:
     server.answers.append(runners(1))
     edge = server.edge()
     edge.runners()
-    server.time = 1.9
+    server.time = 0.6
     edge.runners()
     assert len(server.seen) == 1
-    server.time = 2.1
+    server.time = 0.8
     edge.runners()
     assert len(server.seen) == 2
 
