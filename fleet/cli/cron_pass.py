@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from fleet.cli.exits import FAILED, LOCKED, OK, code_of
-from fleet.cli.scale import carry_out, lines, worth_saying
+from fleet.cli.pass_report import carry_out, lines, worth_saying
 from fleet.cli.wiring import load_inventory, open_world, state_folder
 from fleet.core.errors import FleetError, FleetLocked
 from fleet.core.inventory import Inventory

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from fleet.cli.exits import FAILED, OK, with_verdict
+from fleet.cli.story import say
 from fleet.core.errors import Refused
 
 if TYPE_CHECKING:
@@ -23,11 +24,6 @@ app = typer.Typer(
 )
 
 NameOption = Annotated[str, typer.Option("--name", help="Which lab: several can be up side by side.")]
-
-
-def say(sentence: str) -> None:
-    """A line of the story."""
-    Console(stderr=True, highlight=False).print(f"lab: {sentence}", markup=False, soft_wrap=True)
 
 
 @app.command()

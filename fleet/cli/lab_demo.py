@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from rich.console import Console
 
 from fleet.cli.exits import FAILED, OK
-from fleet.cli.lab import say
+from fleet.cli.story import say
 from fleet.lab import life
 from fleet.lab.place import Lab
 

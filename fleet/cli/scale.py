@@ -3,19 +3,17 @@
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console, Group, RenderableType
-from rich.text import Text
+from rich.console import Console
 
 from fleet.cli import show
 from fleet.cli.exits import NOT_AS_WANTED, OK, code_of, with_verdict
 from fleet.cli.options import InventoryOption, JsonOption, QuietOption
-from fleet.cli.story import looking, telling
+from fleet.cli.pass_report import carry_out, lines, worth_saying
+from fleet.cli.story import looking
 from fleet.cli.wiring import open_world, state_folder
-from fleet.core.change import Plan, Verb
-from fleet.core.report import Report, Verdict
+from fleet.core.change import Plan
+from fleet.core.report import Report
 from fleet.engine import passes
-from fleet.engine.apply import apply
-from fleet.engine.passes import Look
 
 DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Show what the pass would do, and do nothing.")]
 Check = Annotated[bool, typer.Option("--check", help="Do nothing; exit 3 when the pass would do something.")]
@@ -71,14 +69,6 @@ def _pass(
         return code_of(report)
 
 
-def carry_out(look: Look, *, quiet: bool) -> Report:
-    """Do what the pass has decided, and remember that it ran."""
-    with telling(quiet=quiet) as listen:
-        report = apply(look.world, look.plan.changes, look.machines, listen)
-    passes.remember(look, report)
-    return report
-
-
 def _show_plan(fleet: str, plan: Plan, *, json: bool) -> None:
     console = Console(highlight=False)
     if json:
@@ -94,27 +84,6 @@ def _show_report(fleet: str, plan: Plan, report: Report, *, quiet: bool, json: b
         console.print_json(data=data)
     elif not quiet or worth_saying(report):
         console.print(lines(plan, report))
-
-
-def worth_saying(report: Report) -> bool:
-    """Whether anything happened, or should have: a pass that kept every machine has nothing to say."""
-    return any(one.verdict is not Verdict.KEPT for one in report.outcomes)
-
-
-def lines(plan: Plan, report: Report) -> RenderableType:
-    """One line per machine with its reason, kept ones too."""
-    reasons = {change.machine: change for change in plan.changes}
-    rows = [
-        _line(one.machine, one.verdict, one.text, one.hint, reasons[one.machine].verb, reasons[one.machine].reason)
-        for one in report.outcomes
-    ]
-    return Group(*rows, *(Text(note) for note in plan.notes))
-
-
-def _line(machine: str, verdict: Verdict, text: str, hint: str, verb: Verb, reason: str) -> Text:
-    why = reason if text == reason else f"{text} ({reason})"
-    told = verb.value if verdict is Verdict.KEPT and verb is Verb.LIMIT else verdict.value
-    return Text.assemble((machine, "bold"), f" {told}: {why}", (f"\n  {hint}" if hint else "", "italic"))
 
 
 def _print(text: str, *, quiet: bool) -> None:

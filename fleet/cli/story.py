@@ -98,3 +98,8 @@ def looking(what: str, *, quiet: bool = False) -> Iterator[Callable[[str], None]
         return
     with console.status(what) as status:
         yield lambda more: status.update(f"{what}: {more}")
+
+
+def say(sentence: str) -> None:
+    """A line of a lab's own story."""
+    Console(stderr=True, highlight=False).print(f"lab: {sentence}", markup=False, soft_wrap=True)
