@@ -11,6 +11,7 @@ from fleet.core.observation import Server, ServerStatus
 from fleet.core.orders import ServerOrder
 from fleet.core.pricing import choices
 from fleet.engine import memory
+from fleet.engine.steps import leave
 from fleet.engine.wait import wait_for
 from fleet.engine.work import Work
 
@@ -116,7 +117,14 @@ def reset(work: Work) -> None:
         raise Deferred(f"{work.name} has been silent for {silent / 60:.0f} minutes; it is reset after 15")
     _suspect(work, server, "reset")
     work.world.sessions.drop(work.name)
+    _last_look(work)
     work.world.cloud.reset_server(server.id)
+
+
+def _last_look(work: Work) -> None:
+    """What was planned on a look of some seconds ago is done only if Gitea still says: offline, and no job."""
+    leave.must_be_offline(work)
+    leave.still_empty(work)
 
 
 def rebuild(work: Work) -> None:
@@ -127,6 +135,7 @@ def rebuild(work: Work) -> None:
     """
     server = work.must_have_server()
     private, public = work.world.hosts.new_host_key()
+    _last_look(work)
     _suspect(work, server, "rebuild", hostkey=hostkey_tag(public))
     work.world.sessions.drop(work.name)
     user_data = fill_user_data(work.world.user_data, private.reveal(), public)

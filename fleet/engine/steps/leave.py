@@ -120,7 +120,7 @@ def stop(work: Work) -> None:
     """
     facts = _facts(work)
     if facts is None:
-        _must_be_offline(work)
+        must_be_offline(work)
         return
     if facts.container is None or not facts.container.running:
         return
@@ -137,7 +137,8 @@ def _has_stopped(work: Work) -> bool:
     return status.strip() == "false"
 
 
-def _must_be_offline(work: Work) -> None:
+def must_be_offline(work: Work) -> None:
+    """Raises StepFailed when Gitea, asked now, sees its runner online: then it may have or get a job."""
     online = [one for one in _records(work) if one.online]
     if online:
         raise StepFailed(
