@@ -71,8 +71,9 @@ TAKE_BACK_EMPTY = (
 )
 """Back from a cordon. The runner starts anew, so that it hears of jobs that already waited."""
 
-TAKE_BACK_BUSY = (Step.ASK_REPAIR, Step.UNCORDON, Step.BACK_AGAIN)
-"""The same with jobs on it: after the next of them ends, its runner asks for all that waits."""
+TAKE_BACK_BUSY = (Step.ASK_REPAIR, Step.UNCORDON)
+"""The same with jobs on it. The mark stays: once the machine is idle, a pass starts its runner anew, so that it hears
+of jobs that waited."""
 
 INTO_SERVICE: dict[Phase, tuple[Step, ...]] = {
     Phase.ABSENT: (Step.CREATE, *ENTER),
@@ -80,7 +81,7 @@ INTO_SERVICE: dict[Phase, tuple[Step, ...]] = {
     Phase.BARE: ENTER,
     Phase.UNREGISTERED: BACK,
     Phase.OFFLINE: BACK,
-    Phase.LOST: (Step.RESET, *ENTER),
+    Phase.LOST: (Step.RESET, Step.BOOT),
     Phase.IDLE: (),
     Phase.BUSY: (),
     Phase.PAUSED: (),

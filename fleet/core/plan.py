@@ -86,6 +86,8 @@ def into_service(machine: Machine, wanted: HostWanted) -> Change:
             return _idle(machine, wanted)
         case Phase.LOST:
             return _lost(machine)
+        case Phase.BOOTING if machine.runners:  # it had a runner, which may come back by itself and take a job
+            return _change(Verb.FINISH, machine, _UNFINISHED[machine.phase], steps=(Step.BOOT,))
         case Phase.BOOTING | Phase.BARE | Phase.UNREGISTERED:
             return _change(Verb.FINISH, machine, _UNFINISHED[machine.phase])
         case Phase.OFFLINE:
@@ -93,6 +95,8 @@ def into_service(machine: Machine, wanted: HostWanted) -> Change:
         case Phase.DRAINING | Phase.DRAINED:
             reason = f"is leaving: asked by {machine.asker or 'a person'}"
             return Change(Verb.KEEP, machine.name, _pool_of(machine.name), reason, hint=f"fleet down {machine.name}")
+        case Phase.BUSY | Phase.PAUSED if machine.facts and machine.server and Tag.SUSPECT in machine.server.tags:
+            return _change(Verb.FINISH, machine, "answers again", steps=(Step.BOOT,))
         case _:
             return _change(Verb.KEEP, machine, _kept_reason(machine, wanted))
 
@@ -117,6 +121,8 @@ def _idle(machine: Machine, wanted: HostWanted) -> Change:
     found = drift(facts, wanted)
     if not found and machine.server is not None and Tag.SUSPECT in machine.server.tags:
         return _change(Verb.FINISH, machine, "answers again", steps=(Step.BOOT,))
+    if not found and any(not one.online for one in machine.runners):
+        return _change(Verb.REPAIR, machine, "a registration was not finished", steps=(Step.REGISTER,))
     if not found:
         return _change(Verb.KEEP, machine, "online, idle, as wanted")
     reason = "differs from the inventory: " + ", ".join(one.what for one in found)

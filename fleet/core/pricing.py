@@ -83,7 +83,7 @@ def limited(changes: Sequence[Change], inventory: Inventory, seen: Observation, 
     for change in changes:
         if Step.CREATE in change.steps:
             more = new_price(change, inventory, catalog).hour
-            refusal = _refusal(inventory, count, hour, more)
+            refusal = growth_refused(inventory, count, hour, more)
             if refusal:
                 kept.append(replace(change, verb=Verb.LIMIT, reason=refusal, steps=()))
                 continue
@@ -92,7 +92,8 @@ def limited(changes: Sequence[Change], inventory: Inventory, seen: Observation, 
     return kept
 
 
-def _refusal(inventory: Inventory, count: int, hour: Decimal, more: Decimal) -> str:
+def growth_refused(inventory: Inventory, count: int, hour: Decimal, more: Decimal) -> str:
+    """Why one more machine of this price is too many, or nothing."""
     if inventory.max is not None and count + 1 > inventory.max:
         return f"not created: the fleet has {count} machines, and max is {inventory.max}"
     cap = inventory.max_eur_per_hour

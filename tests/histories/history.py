@@ -99,7 +99,7 @@ def write(seed: int) -> History:
 def _inventory(random: Random) -> Inventory:
     names = ("build", "test", "big")[: random.choice((1, 1, 2, 2, 3))]
     pools = tuple(_pool(random, name) for name in names)
-    least = sum(max(pool.min, 1) for pool in pools)
+    least = sum(max(pool.min, pool.idle, 1) for pool in pools)
     return Inventory(
         "ci",
         GiteaSettings("https://git.example", "https://git.example"),
@@ -130,7 +130,7 @@ def _odds(random: Random) -> Odds:
         kill=random.choice((0, 0.004, 0.02)),
         failure=random.choice((0, 0.004, 0.02)),
         second=random.choice((0, 0.004, 0.02)),
-        accident=random.choice((0, 0.003, 0.01)),
+        accident=random.choice((0, 0.003, 0.015)),
         person=random.choice((0, 0, 0.004)),
     )
 
@@ -162,6 +162,13 @@ _RARE = (
 def _others(random: Random) -> list[Happening]:
     first = [Happening(0, What.UP, random.random())] if random.random() < 0.7 else []
     count = random.choice((0, 2, 6))
-    return first + [
-        Happening(random.randrange(LENGTH), random.choice(_RARE), random.random()) for _ in range(count)
-    ]
+    if random.random() < 0.3:
+        first += _hung_and_sent_away(random)
+    return first + [Happening(random.randrange(LENGTH), random.choice(_RARE), random.random()) for _ in range(count)]
+
+
+def _hung_and_sent_away(random: Random) -> list[Happening]:
+    """A machine hangs, perhaps with a job on it, and a person wants it gone."""
+    at, luck = random.randrange(LENGTH), random.random()
+    job = Happening(at, What.JOB, random.random())
+    return [job, Happening(at + 45, What.HANG, luck), Happening(at + 45 + random.randint(70, 500), What.DOWN, luck)]

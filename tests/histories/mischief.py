@@ -36,8 +36,8 @@ MORE = 6
 TIMELESS = frozenset({"clock.sleep", "cloud.now", "hosts.public_key"})
 """Calls that cannot fail."""
 
-WITH_NO_LOOK_LEFT = frozenset({"cloud.delete_server"})
-"""The last look is over: what a person says between it and this call comes too late."""
+NO_LOOK_LEFT = frozenset({"cloud.delete_server", "cloud.create_server", "cloud.reset_server", "cloud.rebuild_server"})
+"""The last look is over: what others say or do between it and this call comes too late."""
 
 
 class Others(Protocol):
@@ -64,12 +64,12 @@ class Mischief:
             self._job()
         if self.random.random() < self.odds.accident * more:
             self._accident()
-        if self.others is None:
+        if self.others is None or name in NO_LOOK_LEFT:
             return
         if self.random.random() < self.odds.second * more:
             others, self.others = self.others, None
             others.second_operator()
-        elif self.random.random() < self.odds.person * more and name not in WITH_NO_LOOK_LEFT:
+        elif self.random.random() < self.odds.person * more:
             self.others.person_holds()
 
     def kills(self, name: str) -> bool:
@@ -102,14 +102,20 @@ class Mischief:
         self.random.shuffle(processes)
         if self.random.random() < 0.8:
             gitea.offer(job, processes, self.random.choice((0, IN_FLIGHT, self.random.uniform(0, IN_FLIGHT))))
-        self.world.tell("world", f"job {job.id} is pushed: runner {job.runner_id}, {'' if job.flight is None else 'in flight'}")
+        self.world.tell(
+            "world", f"job {job.id} is pushed: runner {job.runner_id}, {'' if job.flight is None else 'in flight'}"
+        )
 
     def _accident(self) -> None:
+        """Most likely where somebody is at work; and often a job comes in the next moment."""
         hosts: list[tuple[int, FakeHost]] = list(self.world.computers.hosts.items())
         if not hosts:
             return
-        number, host = self.random.choice(hosts)
-        if self.random.random() < 0.3:
+        busy = [(number, host) for number, host in hosts if host.locked_by is not None]
+        number, host = self.random.choice(busy if busy and self.random.random() < 0.7 else hosts)
+        if self.random.random() < 0.5:
+            self.world.gitea.queue(seconds=60)
+        if self.random.random() < 0.2:
             self.world.tell("world", f"host {number} reboots")
             self.world.reboot(host)
         else:

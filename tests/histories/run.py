@@ -1,11 +1,12 @@
 """Plays a history, looks for crimes after everything that happens, and for peace at the end."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from random import Random
 from typing import cast
 from unittest.mock import patch
 
+from fleet.core.change import Change
 from fleet.core.errors import FleetError
 from fleet.core.inventory import Inventory
 from fleet.core.leaving import plan_drain, plan_enable
@@ -38,22 +39,21 @@ class Broken(AssertionError):
     """A history went wrong."""
 
 
-def play(seed: int) -> StrangeWorld:
-    """Play the history of this seed to its end. Raises Broken with the end of the story."""
+def play(seed: int, *, told: int = TOLD) -> None:
+    """Play the history of this seed to its end. Raises Broken with the last lines of the story."""
     with (
         patch("fleet.engine.observe.ThreadPoolExecutor", AtOnce),
         patch("fleet.cli.down.apply", run_changes),
     ):
-        stage = Stage(write(seed))
-        stage.play()
-        return stage.world
+        Stage(write(seed), told).play()
 
 
 class Stage:
     """One history while it is played."""
 
-    def __init__(self, history: History) -> None:
+    def __init__(self, history: History, told: int = TOLD) -> None:
         self.history = history
+        self._told = told
         self.random = Random(f"stage {history.seed}")
         self.inventory = history.inventory
         self.odds = history.odds
@@ -80,7 +80,7 @@ class Stage:
             self._fail("; ".join(self.world.crimes))
 
     def _fail(self, why: str) -> None:
-        lines = [f"{at - 1_800_000_000:9.1f}  {who:10} {what}" for at, who, what in self.world.story[-TOLD:]]
+        lines = [f"{at - 1_800_000_000:9.1f}  {who:10} {what}" for at, who, what in self.world.story[-self._told :]]
         again = f"python -m tests.histories {self.history.seed}"
         raise Broken("\n".join([f"history {self.history.seed}: {why}", *lines, f"play it again: {again}"]))
 
@@ -129,8 +129,9 @@ class Stage:
         self.world.project.room.clear()
         for host in self.world.computers.hosts.values():
             host.mute, host.reaches_gitea = "", True
-        for number in self.world.disabled & self.world.gitea.records.keys():
-            self.world.gitea.records[number].disabled = False
+        for server in self.world.ours:
+            if self.world.answers_wrongly(server):
+                self.world.delete_by_hand(server)
 
     def _settle(self) -> None:
         """Passes only, and persons who repeat what they asked for, until all is as wanted."""
@@ -150,6 +151,13 @@ class Stage:
             if asker_of(server.tags) is Asker.PERSON:
                 person = self.process("person", calm=True)
                 person.do(person.leaver(server.name) if self.random.random() < 0.5 else person.enabler(server.name))
+            elif self._paused_by_others(server.name):
+                person = self.process("person", calm=True)
+                person.do(person.enabler(server.name))
+
+    def _paused_by_others(self, name: str) -> bool:
+        records = self.world.gitea.records.values()
+        return any(one.name == name and one.disabled and one.id in self.world.disabled for one in records)
 
     def _unsettled(self) -> str:
         """What is not as wanted, or nothing."""
@@ -158,7 +166,7 @@ class Stage:
             return f"jobs {waiting} have not ended"
         for pool in self.inventory.pools:
             have = sum(one.tags[Tag.POOL] == pool.name for one in self.world.ours)
-            if have != min(pool.min + pool.idle, pool.max) and not self._limited():
+            if have != min(max(pool.min, pool.idle), pool.max):
                 return f"pool {pool.name} has {have} machines"
         ids = [self._runner_of(server.name) for server in self.world.ours]
         if None in ids:
@@ -166,10 +174,6 @@ class Stage:
         if sorted(cast(list[int], ids)) != sorted(self.world.gitea.records):
             return f"runners {sorted(self.world.gitea.records)} for machines with {ids}"
         return ""
-
-    def _limited(self) -> bool:
-        """Whether machines that are kept free may be missing: the limits are for those that must be there."""
-        return self.inventory.max is not None or self.inventory.max_eur_per_hour is not None
 
     def _runner_of(self, name: str) -> int | None:
         """The id of the runner that serves there; None when it could not take a job now."""
@@ -187,6 +191,7 @@ class StrangeProcess(Process):
 
     def __init__(self, stage: Stage, who: str, mischief: Mischief) -> None:
         self.stage = stage
+        self.who = who
         self.events = []
         self.calls = StrangeCalls(who, mischief)
         self.world = _world(stage, self.calls, mischief)
@@ -199,7 +204,7 @@ class StrangeProcess(Process):
         except Killed:
             return
         except FleetError as error:
-            world.tell(self.calls._who, f"ends: {error.message}")
+            world.tell(self.who, f"ends: {error.message}")
         finally:
             self._told()
             if not self.calls.dead:
@@ -208,7 +213,7 @@ class StrangeProcess(Process):
     def _told(self) -> None:
         for event in self.events:
             if not event.step:
-                self.stage.world.tell(self.calls._who, f"{event.machine}: {event.text.splitlines()[0]}")
+                self.stage.world.tell(self.who, f"{event.machine}: {event.text.splitlines()[0]}")
 
     def do_pass(self, *, only_down: bool) -> None:
         """A pass, as cron starts it."""
@@ -243,16 +248,14 @@ class StrangeProcess(Process):
         """``fleet enable NAME``."""
         return lambda: self._one(name, plan_enable)
 
-    def _one(self, name: str, plan: Callable[[list[Machine]], list[object]] | object) -> None:
+    def _one(self, name: str, plan: Callable[[Sequence[Machine]], list[Change]]) -> None:
         rows = join(self.world.inventory, observe(self.world))
         mine = [row for row in rows if row.name == name]
-        changes = plan(mine)  # type: ignore[operator]
-        run_changes(self.world, changes, rows, self.events.append)
+        run_changes(self.world, plan(mine), rows, self.events.append)
 
     def pause(self, seconds: int) -> None:
         """``fleet pause --for``."""
-        until = int(self.world.cloud.now().timestamp()) + seconds
-        self.do(lambda: memory.write(self.world, paused_tag(until)))
+        self.do(lambda: memory.write(self.world, paused_tag(int(self.world.cloud.now().timestamp()) + seconds)))
 
     def resume(self) -> None:
         """``fleet resume``."""
@@ -355,9 +358,10 @@ def _accident(stage: Stage, one: Happening) -> None:
         case What.DOCKER:
             stage.world.restart_docker(host)
         case What.SILENCE:
-            host.mute = stage.random.choice(("always", "reset"))
+            stage.world.silence(name, stage.random.choice(("always", "reset")))
         case _:
-            host.mute, host.reaches_gitea = stage.random.choice(("reset", "rebuild")), False
+            stage.world.silence(name, stage.random.choice(("reset", "rebuild")))
+            host.reaches_gitea = False
 
 
 def _disable(stage: Stage, one: Happening) -> None:

@@ -11,14 +11,12 @@ from decimal import Decimal
 from random import Random
 
 from fleet.core.inventory import Inventory
-from fleet.core.machine import is_held
-from fleet.core.names import Tag, is_ours
+from fleet.core.names import Tag, hostkey_line
 from fleet.core.observation import Job, JobState, Server
 from fleet.core.orders import Result, ServerOrder
-from fleet.core.pricing import server_price
 from tests.fakes.calls import LATENCY, Calls
 from tests.fakes.clock import TICK, FakeClock
-from tests.fakes.cloud import CATALOG, FakeCloud, Project
+from tests.fakes.cloud import FakeCloud, Project
 from tests.fakes.gitea import IN_FLIGHT, KEEP, FakeGitea, FakeJob, Instance, RunnerProcess
 from tests.fakes.host import FakeHost
 from tests.fakes.hosts import Computers, FakeHosts, FakeSession
@@ -29,6 +27,13 @@ LONG = 45
 
 STRIDE = 15
 """Seconds of such a step: runners still say often enough that they are there."""
+
+
+GRACE = 15 * 60
+"""Seconds that a host must have been silent before anybody may reset it."""
+
+EUROS = {"cx33": Decimal("0.0096"), "cx43": Decimal("0.0164")}
+"""Per hour, with a public IPv4. The witness does its own sums: a fault in the code must not make it blind."""
 
 
 class SwiftClock(FakeClock):
@@ -164,14 +169,16 @@ class WatchedCloud(FakeCloud):
 
     def reset_server(self, server_id: int) -> None:
         self._world.accuse_if_kept("reset", server_id, self._born)
+        self._world.accuse_if_heard_of("reset", server_id)
         super().reset_server(server_id)
 
     def rebuild_server(self, server_id: int, image: str, user_data: str) -> None:
         self._world.accuse_if_kept("rebuilt", server_id, self._born)
+        self._world.accuse_if_heard_of("rebuilt", server_id)
         super().rebuild_server(server_id, image, user_data)
 
     def set_tags(self, server_id: int, changes: Mapping[str, str | None]) -> Server | None:
-        if not self._world.is_ours(server_id):
+        if server_id in self._world.foreign:
             self._world.crime(f"tags of the foreign server {server_id} were changed")
         return super().set_tags(server_id, changes)
 
@@ -208,7 +215,7 @@ class DroppingSession(FakeSession):
 
 
 class StrangeWorld(FakeWorld):
-    """Everything outside fleet. ``crimes`` is what must stay empty; ``story`` is what happened, for who must mend it."""
+    """Everything outside fleet. ``crimes`` must stay empty; ``story`` is what happened, for who must mend it."""
 
     def __init__(self, inventory: Inventory, random: Random, *, can_disable: bool) -> None:
         self.inventory = inventory
@@ -216,6 +223,7 @@ class StrangeWorld(FakeWorld):
         self.story: list[tuple[float, str, str]] = []
         self.disabled: set[int] = set()
         self.held_since: dict[int, float] = {}
+        self.silent_since: dict[int, float] = {}
         self.guard = threading.RLock()
         self.clock = SwiftClock()
         self.strange = StrangeGitea(self.clock, can_disable, random, self.crime)
@@ -237,8 +245,13 @@ class StrangeWorld(FakeWorld):
 
     def is_ours(self, server_id: int) -> bool:
         """Whether a server is of this fleet."""
-        server = self.project.servers.get(server_id)
-        return server is not None and is_ours(server.name, server.tags, self.inventory.name, self.inventory.gitea)
+        return server_id in self.project.servers and server_id not in self.foreign
+
+    @property
+    def processes(self) -> list[RunnerProcess]:
+        """The runners that run, and that Gitea can answer."""
+        hosts = self.computers.hosts.values()
+        return [host.process for host in hosts if host.process is not None and host.reaches_gitea]
 
     @property
     def ours(self) -> list[Server]:
@@ -252,8 +265,21 @@ class StrangeWorld(FakeWorld):
             return
         if not self.is_ours(server_id):
             self.crime(f"the foreign server {server.name} was {what}")
-        if is_held(server.tags, self.project.time()) and self.held_since.get(server_id, since) < since:
+        if Tag.HELD in server.tags and self.held_since.get(server_id, since) < since:
             self.crime(f"{server.name} is held, and was {what}")
+
+    def accuse_if_heard_of(self, what: str, server_id: int) -> None:
+        """Nobody may pull the plug of a host that has not been silent for the whole grace."""
+        since = self.silent_since.get(server_id)
+        if since is None or self.clock.now() - since < GRACE:
+            self.crime(f"server {server_id} was {what}, and it answered not long ago")
+
+    def silence(self, name: str, until: str) -> None:
+        """From now on the host of this name does not answer, until "reset", "rebuild", or for ever ("always")."""
+        host, number = self.host(name), self.server(name).id
+        if not host.mute:
+            self.silent_since[number] = self.clock.now()
+        host.mute = until
 
     def check_limits(self) -> None:
         """Never more machines, and never dearer ones, than somebody allowed."""
@@ -263,7 +289,7 @@ class StrangeWorld(FakeWorld):
                 self.crime(f"pool {pool.name} has more than {pool.max} machines")
         if self.inventory.max is not None and len(ours) > self.inventory.max:
             self.crime(f"{len(ours)} machines, and max is {self.inventory.max}")
-        hour = sum((server_price(one, CATALOG).hour for one in ours), Decimal(0))
+        hour = sum((EUROS[one.type] for one in ours), Decimal(0))
         if self.inventory.max_eur_per_hour is not None and hour > self.inventory.max_eur_per_hour:
             self.crime(f"{hour} euros per hour, and the cap is {self.inventory.max_eur_per_hour}")
 
@@ -274,6 +300,15 @@ class StrangeWorld(FakeWorld):
                 self.crime(f"the foreign server {server.name} is not as it was")
         if len(set(self.server_names)) != len(self.server_names):
             self.crime(f"a name is there twice: {self.server_names}")
+
+    def answers_wrongly(self, server: Server) -> bool:
+        """Whether its host has another key than its tag says: no pass touches it, a person is told."""
+        return hostkey_line(server.tags[Tag.HOSTKEY]) != self.computers.hosts[server.id].host_key
+
+    def delete_by_hand(self, server: Server) -> None:
+        """A person deletes it on Hetzner's own page."""
+        with self.strange.accident():
+            WatchedCloud(self, self.clock.now()).delete_server(server)
 
     def reboot(self, host: FakeHost) -> None:
         """The host restarts by itself."""

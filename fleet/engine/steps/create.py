@@ -1,6 +1,7 @@
 """Making a server, and making it anew: create, hard reset, rebuild."""
 
 import json
+from decimal import Decimal
 from string import Template
 
 from fleet.core.errors import CloudError, Deferred, NamesakeRefused, NameTaken, NoCapacity
@@ -9,7 +10,7 @@ from fleet.core.money import Price, price_of
 from fleet.core.names import Tag, birth_tags, hostkey_tag, is_ours, read_machine_name
 from fleet.core.observation import Server, ServerStatus
 from fleet.core.orders import ServerOrder
-from fleet.core.pricing import choices
+from fleet.core.pricing import choices, growth_refused, server_price
 from fleet.engine import memory
 from fleet.engine.steps import leave
 from fleet.engine.wait import wait_for
@@ -59,6 +60,9 @@ def _first_to_be_had(work: Work) -> Server:
     for type_name, location in choices(work.pool, catalog):
         work.tell(f"{type_name} in {location}")
         price = price_of(catalog, type_name, location)
+        refusal = _refusal(work, price)
+        if refusal:
+            raise Deferred(refusal)
         try:
             return work.world.cloud.create_server(
                 _order(work, type_name, location, user_data, _tags(work, public, price))
@@ -69,6 +73,17 @@ def _first_to_be_had(work: Work) -> Server:
         f"could not create {work.name}: Hetzner has no {', no '.join(refused)} now",
         hint=f"add to pools.{work.pool.name}.types or .locations, or type the same command again later",
     )
+
+
+def _refusal(work: Work, price: Price | None) -> str:
+    """Look again: somebody else may have made machines since the plan, and a second choice is dearer."""
+    world, inventory = work.world, work.world.inventory
+    if inventory.max is None and inventory.max_eur_per_hour is None:
+        return ""
+    servers = world.cloud.servers(fresh=True)
+    ours = [one for one in servers if is_ours(one.name, one.tags, inventory.name, inventory.gitea)]
+    hour = sum((server_price(one, world.catalog).hour for one in ours), Decimal(0))
+    return growth_refused(inventory, len(ours), hour, price.hour if price else Decimal(0))
 
 
 def _tags(work: Work, public: str, price: Price | None) -> dict[str, str]:
@@ -115,14 +130,18 @@ def reset(work: Work) -> None:
     silent = work.world.cloud.now().timestamp() - int(since) if since.isdigit() else 0.0
     if silent < BOOT_GRACE.total_seconds():
         raise Deferred(f"{work.name} has been silent for {silent / 60:.0f} minutes; it is reset after 15")
+    _last_look(work)
     _suspect(work, server, "reset")
     work.world.sessions.drop(work.name)
-    _last_look(work)
     work.world.cloud.reset_server(server.id)
 
 
 def _last_look(work: Work) -> None:
     """What was planned on a look of some seconds ago is done only if Gitea still says: offline, and no job."""
+    seen = work.must_have_server()
+    server = work.world.cloud.server(seen.id)
+    if server is None or server.tags.get(Tag.SUSPECT) != seen.tags.get(Tag.SUSPECT):
+        raise Deferred(f"somebody else is at work on {work.name}")
     leave.must_be_offline(work)
     leave.still_empty(work)
 

@@ -150,6 +150,14 @@ def must_be_offline(work: Work) -> None:
 def still_empty(work: Work) -> None:
     """Look again now that the runner is down: a job that Gitea still calls running is told, never hidden."""
     _no_job(work)
+    _must_not_be_held(work)
+
+
+def _must_not_be_held(work: Work) -> None:
+    """What a person said since the change began is heard as long as there is a way back."""
+    server = work.server and work.world.cloud.server(work.server.id)
+    if server is not None and is_held(server.tags, work.world.cloud.now()):
+        raise Deferred(f"{work.name} is held by a person")
 
 
 def deregister(work: Work) -> None:
@@ -166,6 +174,8 @@ def delete(work: Work) -> None:
     inventory = work.world.inventory
     if server.name != work.name or not is_ours(server.name, server.tags, inventory.name, inventory.gitea):
         raise NamesakeRefused(f"server {server.id} is no longer {work.name} of this fleet: it is kept")
+    if is_held(server.tags, work.world.cloud.now()):
+        raise Deferred(f"{work.name} is held by a person")
     work.world.cloud.delete_server(server)
     work.world.sessions.drop(work.name)  # not before: the lock keeps others from bringing it back meanwhile
 

@@ -1,0 +1,174 @@
+"""Deliberate faults, each one place in the code. A test that lets one live proves nothing about that place."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """``old`` must be in ``file`` exactly once. ``why``: what would go wrong in somebody's fleet.
+
+    ``engine``: the histories need not notice, the tests of the engine must.
+    """
+
+    name: str
+    file: str
+    old: str
+    new: str
+    why: str
+    engine: bool = False
+
+
+LIFECYCLE = "fleet/core/lifecycle.py"
+LEAVE = "fleet/engine/steps/leave.py"
+ENTER = "fleet/engine/steps/enter.py"
+CREATE = "fleet/engine/steps/create.py"
+PRICING = "fleet/core/pricing.py"
+OUT = "_OUT = (Step.CORDON, Step.EMPTY, Step.STOP, Step.STILL_EMPTY, Step.DEREGISTER, Step.DELETE)"
+EMPTIED = "EMPTIED = (Step.ASK_REPAIR, Step.CORDON, Step.EMPTY, Step.STOP, Step.STILL_EMPTY)"
+
+MUTANTS = (
+    Mutant(
+        "cordon skipped",
+        LIFECYCLE,
+        OUT,
+        OUT.replace("Step.CORDON, ", ""),
+        "a job comes between the look and the end",
+    ),
+    Mutant(
+        "no look for jobs",
+        LIFECYCLE,
+        OUT,
+        OUT.replace("Step.EMPTY, ", "").replace("Step.STILL_EMPTY, ", ""),
+        "the machine goes with a job on it",
+        engine=True,
+    ),
+    Mutant(
+        "no second look",
+        LIFECYCLE,
+        OUT,
+        OUT.replace("Step.STILL_EMPTY, ", ""),
+        "a job that Gitea still calls running is not told of",
+        engine=True,
+    ),
+    Mutant(
+        "order reversed",
+        LIFECYCLE,
+        OUT,
+        "_OUT = (Step.DEREGISTER, Step.CORDON, Step.EMPTY, Step.STOP, Step.STILL_EMPTY, Step.DELETE)",
+        "without its record a runner can report no job",
+    ),
+    Mutant(
+        "stopped before it is cordoned",
+        LIFECYCLE,
+        OUT,
+        "_OUT = (Step.STOP, Step.CORDON, Step.EMPTY, Step.STILL_EMPTY, Step.DEREGISTER, Step.DELETE)",
+        "an answer in flight is thrown away",
+    ),
+    Mutant(
+        "no wait after the cordon",
+        LEAVE,
+        "        work.world.clock.sleep(FLIGHT)",
+        "        pass",
+        "an answer in flight arrives after the look",
+    ),
+    Mutant(
+        "too short a wait after the cordon",
+        LEAVE,
+        "FLIGHT = FETCH_TIMEOUT + 1",
+        "FLIGHT = FETCH_TIMEOUT - 3",
+        "the same, less often",
+    ),
+    Mutant(
+        "repaired without a cordon",
+        LIFECYCLE,
+        EMPTIED,
+        EMPTIED.replace("Step.CORDON, ", ""),
+        "a restart throws away an answer in flight",
+    ),
+    Mutant(
+        "repaired without being emptied",
+        "fleet/core/plan.py",
+        "steps = (*EMPTIED, *BACK) if any(one.restarts for one in found) else (Step.SET_UP,)",
+        "steps = BACK",
+        "a changed inventory kills jobs",
+    ),
+    Mutant(
+        "always instead of unless-stopped",
+        "fleet/stack/compose.yaml",
+        "restart: unless-stopped",
+        "restart: always",
+        "Docker brings back a runner that was stopped for good",
+    ),
+    Mutant(
+        "grace ignored",
+        CREATE,
+        "if silent < BOOT_GRACE.total_seconds():",
+        "if silent < 0:",
+        "a host that was silent for a moment loses its power",
+    ),
+    Mutant(
+        "held machines are not seen",
+        "fleet/core/machine.py",
+        "return bool(word) and not (epoch.isdigit() and int(epoch) <= at.timestamp())",
+        "return False",
+        "what a person keeps is deleted",
+    ),
+    Mutant(
+        "another Gitea's machines are ours",
+        "fleet/core/names.py",
+        "        and tags.get(Tag.GITEA) == gitea_hash(gitea)\n",
+        "",
+        "a foreign server is deleted",
+    ),
+    Mutant(
+        "one more than max",
+        PRICING,
+        "count + 1 > inventory.max:",
+        "count > inventory.max:",
+        "more machines than anybody allowed",
+    ),
+    Mutant(
+        "the cap looks at what is there only",
+        PRICING,
+        "hour + more > cap:",
+        "hour > cap:",
+        "dearer than anybody allowed",
+    ),
+    Mutant(
+        "never uncordoned",
+        LIFECYCLE,
+        "BACK = (Step.SET_UP, Step.REGISTER, Step.UNCORDON, Step.START,",
+        "BACK = (Step.SET_UP, Step.REGISTER, Step.START,",
+        "a repaired machine gets no job ever again",
+    ),
+    Mutant(
+        "taken back without a restart",
+        LIFECYCLE,
+        "TAKE_BACK_EMPTY = (\n    *EMPTIED,\n",
+        "TAKE_BACK_EMPTY = (\n    Step.ASK_REPAIR,\n",
+        'a runner that was told "nothing for you" does not hear of the jobs that wait',
+    ),
+    Mutant(
+        "a person's word is taken back",
+        LEAVE,
+        "if asker_of(server.tags) is Asker.PERSON and Asker.PERSON not in {asker, planned}:",
+        "if False:",
+        "a pass gives jobs to a machine that somebody drains",
+        engine=True,
+    ),
+    Mutant(
+        "leftover records stay",
+        ENTER,
+        "        if ours and (not one.online or one.id == old):",
+        "        if False:",
+        "Gitea's list fills with runners that are not there",
+    ),
+    Mutant(
+        "no lock on the host",
+        "fleet/engine/work.py",
+        "        if not self._locked:",
+        "        if False:",
+        "two operators undo each other's steps",
+        engine=True,
+    ),
+)
