@@ -52,6 +52,8 @@ def down(
             observation = observe(world, seen=seen)
         plan = plan_down(world.inventory, observation, world.catalog, names=wanted, force=force)
         _must_be_known(world, plan, wanted)
+        if yes and force:
+            Console(stderr=True, highlight=False).print(_deaths(plan), end="", markup=False)
         if plan.todo:
             confirm(_question(world.inventory.name, plan, force=force), yes=yes)
         with telling(quiet=quiet or json) as listen:
@@ -83,8 +85,7 @@ def _must_be_known(world: World, plan: Plan, names: Sequence[str]) -> None:
 def _question(fleet: str, plan: Plan, *, force: bool) -> str:
     count = len(plan.todo)
     machines = "1 machine" if count == 1 else f"{count} machines"
-    deaths = [f"\n  {change.machine}: {change.reason}" for change in plan.todo if "dies" in change.reason]
-    words = f"These jobs will die:{''.join(deaths)}\n" if force and deaths else ""
+    words = _deaths(plan) if force else ""
     return f"{words}Remove {machines} of fleet {fleet}, which then costs {show.euros(plan.after)}?"
 
 
@@ -101,6 +102,12 @@ def _until_gone(world: World, observation: Observation, plan: Plan, listen: List
         wait_for_jobs(world, [machine for machine in machines if machine.name in later], outcomes, listen)
         observation = observe(world)
         plan = plan_down(world.inventory, observation, world.catalog, names=later)
+
+
+def _deaths(plan: Plan) -> str:
+    """What a person must have read before it happens; nothing when no job dies."""
+    deaths = [f"  {change.machine}: {change.reason}\n" for change in plan.todo if "dies" in change.reason]
+    return f"These jobs will die:\n{''.join(deaths)}" if deaths else ""
 
 
 def _pause_passes(world: World) -> bool:

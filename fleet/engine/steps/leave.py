@@ -128,6 +128,7 @@ def stop(work: Work) -> None:
     limit = work.world.limits.stop
     if not wait_for(work.world.clock, lambda: _has_stopped(work) or None, limit=limit, first=0.2, longest=2):
         raise Deferred(f"the runner of {work.name} has not stopped within {limit:.0f} seconds")
+    work.look()  # or a later step, which may start it again, would still believe that it runs
 
 
 def _has_stopped(work: Work) -> bool:
