@@ -1,5 +1,6 @@
 """``fleet plan``: what would happen, why, and what it costs."""
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -15,6 +16,7 @@ from fleet.core.inventory import Inventory
 from fleet.core.plan import plan_up
 from fleet.engine import memory
 from fleet.engine.observe import observe
+from fleet.engine.world import World
 
 
 @with_verdict
@@ -31,12 +33,22 @@ def plan(
         with looking(f"looking at fleet {world.inventory.name}", quiet=json) as seen:
             observation = observe(world, seen=seen)
         made = plan_up(world.inventory, observation, world.catalog, dict(world.wanted), only=pool)
+        left = [
+            f"{one} is of this fleet, and no server has it: it is billed; delete it in Hetzner"
+            for one in _billed(world)
+        ]
+        made = replace(made, notes=(*made.notes, *left))
         console = Console(highlight=False)
         if json:
             console.print_json(data=show.plan_json(world.inventory.name, made))
         else:
             console.print(show.plan_table(world.inventory.name, made))
         return NOT_AS_WANTED if check and made.todo else OK
+
+
+def _billed(world: World) -> tuple[str, ...]:
+    """Told, never deleted by us: fleet makes no volumes and reserves no addresses, so a person put our tags there."""
+    return world.cloud.leftovers(world.fleet_tags)
 
 
 def must_know(inventory: Inventory, pool: str | None) -> None:

@@ -93,6 +93,7 @@ def plan_json(fleet: str, plan: Plan) -> dict[str, Any]:
     return {
         "fleet": fleet,
         "changes": [_change_json(change) for change in plan.changes],
+        "notes": list(plan.notes),
         "eur_per_hour": {"before": float(plan.before.hour), "after": float(plan.after.hour)},
         "eur_per_month": {"before": float(plan.before.month), "after": float(plan.after.month)},
     }

@@ -84,6 +84,9 @@ class Cloud(Protocol):
     def set_firewall_tags(self, firewall_id: int, changes: Mapping[str, str | None]) -> None:
         """Change only these tags of the firewall (None removes), read by id, written, read back."""
 
+    def leftovers(self, tags: Mapping[str, str]) -> tuple[str, ...]:
+        """What carries all these tags, belongs to no server, and is billed: volumes, primary IPs; as words."""
+
     def remove_shared(self, tags: Mapping[str, str]) -> tuple[str, ...]:
         """Delete the SSH keys and firewalls with all these tags, when no server uses them; their names."""
 

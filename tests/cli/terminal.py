@@ -71,7 +71,11 @@ def set_scene(
         yield SimpleNamespace(
             inventory=of,
             gitea=SimpleNamespace(version=lambda: "1.26.0"),
-            cloud=SimpleNamespace(warnings=lambda: ("type cx33 is on its way out",)),
+            cloud=SimpleNamespace(
+                warnings=lambda: ("type cx33 is on its way out",),
+                leftovers=lambda tags: ("volume old (7)",) if of.name == "left" else (),
+            ),
+            fleet_tags={},
             catalog=catalog(),
             wanted={one.name: host_wanted(of, one, STACK) for one in of.pools},
         )

@@ -1,6 +1,7 @@
 """What the commands put on the screen, whole: 80 columns, no colour; and the JSON, whole."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -67,6 +68,11 @@ def test_check_says_by_its_exit_code_whether_all_is_as_wanted(monkeypatch: pytes
     assert (typed(command, "--check").exit_code, typed(command).exit_code) == (NOT_AS_WANTED, OK)
     set_scene(monkeypatch, module, inventory(), CALM)
     assert (typed(command, "--check").exit_code, typed(command).exit_code) == (OK, OK)
+
+
+def test_what_is_billed_and_belongs_to_no_server_is_told_of_by_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_scene(monkeypatch, plan, replace(inventory(), name="left"), seen())
+    assert "volume old (7) is of this fleet, and no server has it" in typed("plan").stdout
 
 
 def test_an_empty_fleet_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -754,6 +754,17 @@ def test_what_is_shared_goes_last_and_only_ours(api: Api, cloud: HetznerCloud) -
     assert [one["name"] for one in keys + firewalls] == ["theirs", "theirs"]
 
 
+def test_what_is_billed_and_nobody_uses_is_told_of_and_only_ours(api: Api, cloud: HetznerCloud) -> None:
+    assert cloud.leftovers(TAGS) == ()
+    volume = {"size": 10, "location": "hel1"}
+    raw(api, "POST", "/volumes", {"name": "ours", "labels": dict(TAGS), **volume})
+    raw(api, "POST", "/volumes", {"name": "theirs", "labels": {"fleet": "other"}, **volume})
+    server = cloud.create_server(order(cloud))
+    raw(api, "POST", "/volumes", {"name": "used", "labels": dict(TAGS), "server": server.id, "size": 10})
+    (told,) = cloud.leftovers(TAGS)
+    assert told.startswith("volume ours (")
+
+
 def test_a_firewall_that_is_in_use_for_a_moment_is_deleted_then(api: Api, cloud: HetznerCloud) -> None:
     number = cloud.ensure_firewall("fleet-ci", ("0.0.0.0/0",), TAGS)
     api.tamper = first_time("DELETE", f"/firewalls/{number}", lambda usual: error(422, "resource_in_use"))

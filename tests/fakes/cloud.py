@@ -176,6 +176,10 @@ class FakeCloud:
         _check_tags(tags)
         self._project.firewalls[key] = tags
 
+    def leftovers(self, tags: Mapping[str, str]) -> tuple[str, ...]:
+        """None: nothing here is billed but servers."""
+        return ()
+
     def remove_shared(self, tags: Mapping[str, str]) -> tuple[str, ...]:
         if any(one.tags.get(Tag.FLEET) == tags[Tag.FLEET] for one in self._project.servers.values()):
             return ()

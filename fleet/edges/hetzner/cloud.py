@@ -157,6 +157,10 @@ class HetznerCloud:
         """Change only these tags of the firewall (None removes), read by id, written, read back."""
         self._things.set_firewall_tags(firewall_id, changes)
 
+    def leftovers(self, tags: Mapping[str, str]) -> tuple[str, ...]:
+        """What carries all these tags, belongs to no server, and is billed."""
+        return self._things.leftovers(tags)
+
     def remove_shared(self, tags: Mapping[str, str]) -> tuple[str, ...]:
         """Delete the SSH keys and firewalls that carry all these tags; their names."""
         return self._things.remove_shared(tags)

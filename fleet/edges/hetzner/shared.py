@@ -100,6 +100,16 @@ class SharedThings:
             self._gate.find(f"delete SSH key {key.name}", partial(_delete_key, key=key))
         return tuple([there(one.name) for one in firewalls] + [there(one.name) for one in keys])
 
+    def leftovers(self, tags: Mapping[str, str]) -> tuple[str, ...]:
+        """Volumes and primary IPs that carry all these tags and that no server has: they are billed all the same."""
+        selector = ",".join(f"{key}={value}" for key, value in tags.items())
+        volumes = self._gate.call("list volumes", lambda client: client.volumes.get_all(label_selector=selector))
+        ips = self._gate.call("list primary IPs", lambda client: client.primary_ips.get_all(label_selector=selector))
+        return (
+            *(f"volume {one.name} ({one.id})" for one in volumes if one.server is None),
+            *(f"primary IP {one.name} ({one.id})" for one in ips if one.assignee_id is None),
+        )
+
     def _make_key(self, name: str, public_key: str, tags: Mapping[str, str], fingerprint: str) -> int:
         def create(client: Client) -> int:
             return there(client.ssh_keys.create(name, public_key, dict(tags)).id)
