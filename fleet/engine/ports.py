@@ -1,6 +1,6 @@
 """What the engine needs of the outside. ``edges/`` and the tests' fakes do it, ``cli/wiring.py`` joins."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
@@ -19,7 +19,6 @@ __all__ = [
     "Hosts",
     "Result",
     "ServerOrder",
-    "Story",
     "Target",
 ]
 
@@ -155,7 +154,3 @@ class Hosts(Protocol):
 
     def new_host_key(self) -> tuple[Secret, str]:
         """A fresh ed25519 host key: the private half in OpenSSH's format, and the public line."""
-
-
-Story = Callable[[str, str], None]
-"""``story(machine, sentence)``: what happens now, for a person who waits."""
