@@ -14,6 +14,7 @@ FleetError
 │   └── NamesakeRefused      something that is not ours carries our name
 ├── GiteaError               Gitea said no
 │   └── RunnerUnknown        the runner's own credentials are no longer known
+├── TailnetError             the tailnet said no
 ├── HostError                the host said no
 │   ├── HostSilent           no answer on SSH
 │   ├── LoginRefused         it answers, and does not take our key
@@ -113,6 +114,10 @@ class GiteaError(FleetError):
 
 class RunnerUnknown(GiteaError):
     """Gitea does not know these runner credentials (any more)."""
+
+
+class TailnetError(FleetError):
+    """Tailscale or Headscale refused."""
 
 
 class HostError(FleetError):

@@ -45,6 +45,13 @@ class HetznerSettings:
     token: SecretSource = field(default=FromEnv("HCLOUD_TOKEN"))
 
 
+class SshRoute(StrEnum):
+    """By which address we log in to a machine that is in the tailnet."""
+
+    PUBLIC = "public"
+    TAILNET = "tailnet"
+
+
 @dataclass(frozen=True, slots=True)
 class SshSettings:
     """How we log in, and who else may.
@@ -59,6 +66,28 @@ class SshSettings:
     passphrase: SecretSource | None = None
     authorized_keys: tuple[str, ...] = ()
     allow_from: tuple[str, ...] = ("0.0.0.0/0", "::/0")
+    route: SshRoute = SshRoute.PUBLIC
+
+
+@dataclass(frozen=True, slots=True)
+class TailnetSettings:
+    """The tailnet that machines join. ``url``: a Headscale's address; empty = Tailscale's own service.
+
+    ``login_server``: where machines log in, when that is not ``url``. ``tailnet``: Tailscale's name of it (``-``:
+    the token's own). ``user``: in whose name a Headscale's keys are made; empty = the tags alone own them.
+    ``hosts``: names that runner, jobs and the Docker daemon reach through it, besides Gitea's own.
+    """
+
+    url: str = ""
+    login_server: str = ""
+    token: SecretSource = field(default=FromEnv("FLEET_TAILNET_KEY"))
+    tailnet: str = "-"
+    user: str = ""
+    tags: tuple[str, ...] = ("tag:ci",)
+    accept_dns: bool = True
+    accept_routes: bool = False
+    ssh: bool = False
+    hosts: tuple[str, ...] = ()
 
 
 class DockerSource(StrEnum):
@@ -122,7 +151,7 @@ class Pool:
     """Machines made alike. ``types`` and ``locations`` are in order of preference.
 
     ``idle``: machines kept free beyond what jobs need. ``priority``: the higher is served first when jobs or
-    limits must choose.
+    limits must choose. ``tailnet``: whether its machines join the fleet's tailnet.
     """
 
     name: str
@@ -138,6 +167,7 @@ class Pool:
     image: str = "debian-13"
     packages: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
+    tailnet: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +192,7 @@ class Inventory:
     pools: tuple[Pool, ...]
     hetzner: HetznerSettings = HetznerSettings()
     ssh: SshSettings = SshSettings()
+    tailnet: TailnetSettings | None = None
     max: int | None = None
     max_eur_per_hour: Decimal | None = None
     cron: CronSettings = CronSettings()

@@ -70,6 +70,24 @@ class Job:
     url: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One entry of the tailnet's list. ``id`` is what the machine itself calls its id (tailscale status: Self.ID).
+
+    ``name``: in the tailnet, without its domain; ``hostname``: as the machine calls itself. They differ where the
+    name was taken already. ``online``, ``last_seen``, ``ephemeral``: None where the tailnet does not say.
+    """
+
+    id: str
+    name: str
+    hostname: str
+    addresses: tuple[str, ...]
+    tags: frozenset[str]
+    online: bool | None = None
+    last_seen: datetime | None = None
+    ephemeral: bool | None = None
+
+
 HostSeen = HostFacts | HostError
 
 

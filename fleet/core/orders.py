@@ -30,6 +30,14 @@ class Credentials:
 
 
 @dataclass(frozen=True, slots=True)
+class MintedKey:
+    """A key that lets one machine into the tailnet, once. ``id`` is what the tailnet calls it afterwards."""
+
+    id: str
+    key: Secret
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """Where and how to log in. ``host_key`` is an OpenSSH public key line: the only one accepted."""
 

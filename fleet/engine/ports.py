@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Protocol
 
 from fleet.core.money import Catalog
-from fleet.core.observation import Job, Runner, Server
-from fleet.core.orders import Credentials, Result, ServerOrder, Target
+from fleet.core.observation import Device, Job, Runner, Server
+from fleet.core.orders import Credentials, MintedKey, Result, ServerOrder, Target
 from fleet.core.secret import Secret
 
 __all__ = [
@@ -17,8 +17,10 @@ __all__ = [
     "Gitea",
     "Host",
     "Hosts",
+    "MintedKey",
     "Result",
     "ServerOrder",
+    "Tailnet",
     "Target",
 ]
 
@@ -154,3 +156,25 @@ class Hosts(Protocol):
 
     def new_host_key(self) -> tuple[Secret, str]:
         """A fresh ed25519 host key: the private half in OpenSSH's format, and the public line."""
+
+
+class Tailnet(Protocol):
+    """The tailnet's own records: keys and devices. Errors are the TailnetErrors and Refused of ``core/errors.py``."""
+
+    def check(self) -> str:
+        """What it is, in a sentence. Raises Refused unless it answers, knows us, and lets us mint keys for our tags."""
+
+    def mint_key(self, machine: str, *, seconds: int) -> MintedKey:
+        """A key for this machine: for one use, ephemeral, approved, with our tags, gone after ``seconds``."""
+
+    def revoke_keys(self, machine: str) -> None:
+        """Make every key worthless that we minted for this machine and that was not used. None there is success."""
+
+    def devices(self, *, fresh: bool = False) -> tuple[Device, ...]:
+        """All devices, ours or not. Shared and cached for a moment; ``fresh`` passes the cache by."""
+
+    def remove_device(self, device_id: str) -> None:
+        """Take this device off the list; it is out at once. Gone already is success."""
+
+    def close(self) -> None:
+        """Close all connections."""

@@ -11,7 +11,7 @@ from fleet.core.money import Catalog
 from fleet.core.names import Tag, gitea_hash, hostkey_line
 from fleet.core.observation import Server
 from fleet.core.setup import HostWanted, probe_arguments
-from fleet.engine.ports import Clock, Cloud, Gitea, Host, Hosts, Target
+from fleet.engine.ports import Clock, Cloud, Gitea, Host, Hosts, Tailnet, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """One run's view. ``stack`` and ``user_data`` are the shipped files by name."""
+    """One run's view. ``stack`` and ``user_data`` are the shipped files by name; ``tailnet`` is None without one."""
 
     inventory: Inventory
     cloud: Cloud
@@ -41,6 +41,7 @@ class World:
     sessions: "Sessions"
     shared: "Shared"
     limits: Limits = Limits()
+    tailnet: Tailnet | None = None
 
     @property
     def fleet_tags(self) -> dict[str, str]:

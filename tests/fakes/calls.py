@@ -23,6 +23,8 @@ READS = frozenset(
         "gitea.runners",
         "gitea.runner",
         "gitea.jobs",
+        "tailnet.check",
+        "tailnet.devices",
         "hosts.connect",
         "hosts.public_key",
         "host.lock",

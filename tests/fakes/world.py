@@ -16,7 +16,7 @@ from fleet.core.setup import host_wanted
 from fleet.engine import apply as engine_apply
 from fleet.engine import passes
 from fleet.engine.observe import observe
-from fleet.engine.ports import Clock, Cloud, Gitea, Hosts
+from fleet.engine.ports import Clock, Cloud, Gitea, Hosts, Tailnet
 from fleet.engine.world import Limits, Sessions, Shared, World
 from tests.fakes.calls import Calls, Counted, Moment, ProcessClock
 from tests.fakes.clock import FakeClock
@@ -24,6 +24,7 @@ from tests.fakes.cloud import CATALOG, FakeCloud, Project
 from tests.fakes.gitea import FakeGitea, FakeJob, Instance, RunnerProcess
 from tests.fakes.host import FakeHost
 from tests.fakes.hosts import Computers, FakeHosts
+from tests.fakes.tailnet import FakeTailnet, Network
 
 STACK = shipped("stack")
 USER_DATA = shipped("cloud-init")["server.yaml"]
@@ -44,7 +45,10 @@ def build_inventory(*pools: Pool) -> Inventory:
 
 
 class FakeWorld:
-    """Everything outside fleet. ``can_disable``: whether its Gitea knows ``PATCH disabled``."""
+    """Everything outside fleet. ``can_disable``: whether its Gitea knows ``PATCH disabled``.
+
+    ``network``: its tailnet; a process sees it when its inventory has one.
+    """
 
     def __init__(self, *, can_disable: bool = True) -> None:
         self.guard = threading.RLock()
@@ -52,6 +56,7 @@ class FakeWorld:
         self.gitea = Instance(self.clock, can_disable)
         self.computers = Computers(self.clock, self.gitea)
         self.project = Project(self.clock, self.computers)
+        self.network = Network(self.clock)
         self.clock.at_each_tick(self.gitea.tick)
         self.clock.at_each_tick(self.computers.tick)
 
@@ -150,6 +155,7 @@ def build_world(outside: FakeWorld, inventory: Inventory, calls: Calls) -> World
     gitea: Gitea = FakeGitea(outside.gitea)
     hosts: Hosts = FakeHosts(outside.computers, STACK, calls)
     clock: Clock = ProcessClock(outside.clock, calls)
+    tailnet: Tailnet = FakeTailnet(outside.network)
     return World(
         inventory=inventory,
         cloud=cast(Cloud, Counted("cloud", cloud, calls)),
@@ -163,4 +169,5 @@ def build_world(outside: FakeWorld, inventory: Inventory, calls: Calls) -> World
         sessions=Sessions(hosts),
         shared=Shared(),
         limits=LIMITS,
+        tailnet=cast(Tailnet, Counted("tailnet", tailnet, calls)) if inventory.tailnet else None,
     )
