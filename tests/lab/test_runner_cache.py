@@ -1,14 +1,19 @@
 """The stand-in runner's cache: protocol v1, one namespace for each repository."""
 
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from fleet.lab.runner.stand_in_runner import Cache, Config
+from fleet.lab.runner import stand_in_runner
+from fleet.lab.runner.stand_in_runner import Cache, Config, RemoteCache, RunnerError, start_cache
 from tests.lab.gitea_client import Reply, call
 
 API = "/_apis/artifactcache"
@@ -40,20 +45,16 @@ class Job:
         return self("GET", f"/cache?keys={keys}&version={version}")
 
 
-def config(folder: Path) -> Config:
-    return replace(Config.load(""), cache_dir=folder, cache_host="127.0.0.1")
-
-
 @pytest.fixture
 def cache(tmp_path: Path) -> Iterator[Cache]:
-    cache = Cache.start(config(tmp_path))
+    cache = Cache.serve(tmp_path, "127.0.0.1", 0)
     yield cache
     cache.close()
 
 
 @pytest.fixture
 def job(cache: Cache) -> Iterator[Job]:
-    with cache.job("t1", "acme/app"):
+    with cache.job("t1", "acme/app", print):
         yield Job(cache.url, "t1")
 
 
@@ -87,7 +88,7 @@ def test_an_entry_is_found_only_when_it_is_complete(job: Job) -> None:
 
 def test_repositories_do_not_see_each_other(cache: Cache, job: Job) -> None:
     number = job.save("k", b"x")
-    with cache.job("t2", "other/app"):
+    with cache.job("t2", "other/app", print):
         other = Job(cache.url, "t2")
         assert other.find("k").status == 204
         assert other("POST", f"/caches/{number}").status == 403
@@ -95,7 +96,7 @@ def test_repositories_do_not_see_each_other(cache: Cache, job: Job) -> None:
 
 def test_a_token_is_good_only_while_its_job_runs(cache: Cache) -> None:
     assert Job(cache.url, "").find("k").body == {"error": "missing bearer token"}
-    with cache.job("t3", "acme/app"):
+    with cache.job("t3", "acme/app", print):
         assert Job(cache.url, "t3").find("k").status == 204
     reply = Job(cache.url, "t3").find("k")
     assert (reply.status, reply.body) == (401, {"error": "unknown bearer token"})
@@ -126,9 +127,88 @@ def test_a_complete_entry_is_not_written_again(job: Job) -> None:
 
 def test_entries_outlive_the_runner(tmp_path: Path) -> None:
     for expected in (204, 200):
-        cache = Cache.start(config(tmp_path))
-        with cache.job("t", "acme/app"):
+        cache = Cache.serve(tmp_path, "127.0.0.1", 0)
+        with cache.job("t", "acme/app", print):
             job = Job(cache.url, "t")
             assert job.find("k").status == expected
             job.save("k", b"x")
         cache.close()
+
+
+@pytest.fixture
+def shared(cache: Cache) -> Cache:
+    """The same cache, as `cache-server` serves it."""
+    cache.control = "hush"
+    return cache
+
+
+def test_what_a_job_of_one_runner_saves_is_found_by_a_job_of_another(shared: Cache) -> None:
+    said: list[str] = []
+    for token, expected in (("t1", 204), ("t2", 200)):
+        with RemoteCache(shared.url, "hush").job(token, "acme/app", said.append):
+            job = Job(shared.url, token)
+            assert job.find("k").status == expected
+            job.save("k", b"x")
+        assert Job(shared.url, token).find("k").status == 401
+    assert said == []
+
+
+def test_only_who_knows_the_secret_names_a_job(shared: Cache) -> None:
+    said: list[str] = []
+    with RemoteCache(shared.url, "guess").job("t1", "acme/app", said.append):
+        assert Job(shared.url, "t1").find("k").status == 401
+    assert said[0].startswith(f"::warning::cache external_server register failed ({shared.url}): ")
+
+
+def test_a_runner_s_own_cache_takes_no_names_from_outside(cache: Cache) -> None:
+    reply = call(cache.url, "POST", "/_internal/register", {"token": "t"}, headers={"Authorization": "Bearer "})
+    assert reply.status == 404
+
+
+def test_a_cache_server_that_is_gone_costs_the_job_its_cache_and_nothing_else(shared: Cache) -> None:
+    shared.close()
+    said: list[str] = []
+    with RemoteCache(shared.url, "hush").job("t1", "acme/app", said.append):
+        pass
+    assert ["register failed" in said[0], "revoke failed" in said[1]] == [True, True]
+
+
+def written(folder: Path, text: str) -> str:
+    file = folder / "config.yaml"
+    file.write_text(text)
+    return str(file)
+
+
+def test_a_runner_has_its_own_cache_another_s_or_none(tmp_path: Path) -> None:
+    other = written(tmp_path, "cache: {external_server: http://10.0.0.2:8088/, external_secret: hush}")
+    assert start_cache(Config.load(other)) == RemoteCache("http://10.0.0.2:8088", "hush")
+    none = start_cache(Config.load(written(tmp_path, "cache: {enabled: false}")))
+    assert (none.url, isinstance(none, Cache)) == ("", True)
+    own = start_cache(Config.load(written(tmp_path, f"cache: {{dir: {tmp_path}, host: 127.0.0.1}}")))
+    assert own.url.startswith("http://127.0.0.1:")
+    own.close()
+
+
+def test_a_server_elsewhere_needs_a_secret(tmp_path: Path) -> None:
+    with pytest.raises(RunnerError, match=r"external_server is set but cache\.external_secret is empty"):
+        Config.load(written(tmp_path, "cache: {external_server: http://10.0.0.2:8088/}"))
+
+
+def test_the_cache_server_ends_on_int_and_is_deaf_to_term(tmp_path: Path) -> None:
+    config = written(tmp_path, f"cache: {{dir: {tmp_path / 'cache'}, host: 127.0.0.1, external_secret: hush}}")
+    command = [sys.executable, "-u", str(stand_in_runner.__file__), "cache-server", "-c", config]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        url = process.stderr.readline().split("listens at ")[1].strip('"\n')
+        os.kill(process.pid, signal.SIGTERM)
+        with RemoteCache(url, "hush").job("t1", "acme/app", print):
+            assert Job(url, "t1").find("k").status == 204
+        os.kill(process.pid, signal.SIGINT)
+        assert process.wait(timeout=20) == 0
+
+
+def test_the_cache_server_does_not_start_without_a_secret(tmp_path: Path) -> None:
+    with pytest.raises(RunnerError, match="external_secret must be set"):
+        stand_in_runner.run_cache_server(
+            stand_in_runner._parser().parse_args(["cache-server", "-c", written(tmp_path, "{}")])
+        )

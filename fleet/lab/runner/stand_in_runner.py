@@ -61,6 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "register": run_register,
         "daemon": run_daemon,
         "generate-config": run_generate_config,
+        "cache-server": run_cache_server,
     }
     try:
         return handlers[options.command or "entry"](options)
@@ -92,6 +93,11 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("instance", "token", "name", "labels"):
         register.add_argument(f"--{name}", default="")
     commands.add_parser("generate-config")
+    server = commands.add_parser("cache-server")
+    server.add_argument("-c", "--config", default="")
+    server.add_argument("-d", "--dir", default="")
+    server.add_argument("-s", "--host", default="")
+    server.add_argument("-p", "--port", type=int, default=0)
     return parser
 
 
@@ -170,6 +176,30 @@ def run_generate_config(_options: argparse.Namespace) -> int:
     return 0
 
 
+def run_cache_server(options: argparse.Namespace) -> int:
+    """A cache for several runners, until SIGINT. As the real one before 3.4.2 it is deaf to SIGTERM."""
+    config = Config.load(options.config)
+    Log.level = config.level
+    if not config.cache_secret:
+        raise RunnerError(
+            "cache.external_secret must be set for cache-server; configure the same value on each runner "
+            "that points at this server via cache.external_server"
+        )
+    folder = Path(options.dir) if options.dir else config.cache_dir
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, lambda *_: stop.set())
+    cache = Cache.serve(folder, options.host or config.cache_host, options.port or config.cache_port)
+    cache.control = config.cache_secret
+    try:
+        # A short wait: without a limit, no signal would be heard.
+        while not stop.wait(0.5):
+            pass
+    finally:
+        cache.close()
+    return 0
+
+
 def run_daemon(options: argparse.Namespace) -> int:
     """Declares itself, then takes jobs until SIGTERM or SIGINT; then waits for them, and ends with 0."""
     config = Config.load(options.config)
@@ -185,7 +215,7 @@ def run_daemon(options: argparse.Namespace) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    cache = Cache.start(config)
+    cache = start_cache(config)
     try:
         Poller(config, identity, client, cache).run(stop)
     finally:
@@ -238,7 +268,7 @@ EXAMPLE: Json = {
         "fetch_interval": "2s",
         "labels": DEFAULT_LABELS,
     },
-    "cache": {"enabled": True, "dir": "", "host": "", "port": 0},
+    "cache": {"enabled": True, "dir": "", "host": "", "port": 0, "external_server": "", "external_secret": ""},
     "container": {"network": "", "options": "", "docker_host": "", "force_pull": False},
 }
 UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
@@ -287,6 +317,8 @@ class Config:
     cache_dir: Path
     cache_host: str
     cache_port: int
+    cache_server: str
+    cache_secret: str
 
     @classmethod
     def load(cls, file: str) -> "Config":
@@ -295,7 +327,13 @@ class Config:
             document = yaml.safe_load(Path(file).read_text()) if file else {}
         except (OSError, yaml.YAMLError) as error:
             raise RunnerError(f"invalid configuration: {file}: {error}") from error
-        return cls._of(document or {})
+        config = cls._of(document or {})
+        if config.cache_enabled and config.cache_server and not config.cache_secret:
+            raise RunnerError(
+                "invalid configuration: cache.external_server is set but cache.external_secret is empty; configure "
+                "the same external_secret on this runner and the gitea-runner cache-server"
+            )
+        return config
 
     @classmethod
     def _of(cls, document: Json) -> "Config":
@@ -324,6 +362,8 @@ class Config:
             cache_dir=Path(cache.get("dir") or Path.home() / ".cache" / "actcache"),
             cache_host=cache.get("host") or "",
             cache_port=int(cache.get("port") or 0),
+            cache_server=cache.get("external_server") or "",
+            cache_secret=cache.get("external_secret") or "",
         )
 
 
@@ -427,7 +467,7 @@ def stamp() -> str:
 class Poller:
     """Asks for tasks while there is a free slot, and runs each in a thread of its own."""
 
-    def __init__(self, config: Config, identity: Identity, client: Client, cache: "Cache") -> None:
+    def __init__(self, config: Config, identity: Identity, client: Client, cache: "Cache | RemoteCache") -> None:
         self.config = config
         self.identity = identity
         self.client = client
@@ -591,7 +631,9 @@ class StepError(Exception):
 class TaskRun:
     """One task, from its workflow to its result."""
 
-    def __init__(self, task: Json, config: Config, identity: Identity, client: Client, cache: "Cache") -> None:
+    def __init__(
+        self, task: Json, config: Config, identity: Identity, client: Client, cache: "Cache | RemoteCache"
+    ) -> None:
         self.task = task
         self.config = config
         self.identity = identity
@@ -617,7 +659,7 @@ class TaskRun:
         result = "failure"
         outputs: dict[str, str] = {}
         try:
-            with self.cache.job(self.runtime_token, self.github.get("repository", "")):
+            with self.cache.job(self.runtime_token, self.github.get("repository", ""), reporter.line):
                 result, outputs = self._run_job(reporter)
         except Exception as error:
             reporter.line(f"Error: {error}")
@@ -1058,18 +1100,18 @@ class Cache:
     secret: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     guard: threading.Lock = field(default_factory=threading.Lock)
     server: "CacheServer | None" = None
+    control: str = ""
+    """What other runners must know to name their jobs to it; without one there is no such door."""
 
     @classmethod
-    def start(cls, config: Config) -> "Cache":
-        """Listens on all addresses, as the real one does; ``cache.host`` is only what jobs are told."""
-        cache = cls(config.cache_dir)
-        if not config.cache_enabled:
-            return cache
+    def serve(cls, folder: Path, host: str, port: int) -> "Cache":
+        """Listens on all addresses, as the real one does; ``host`` is only what jobs are told."""
+        cache = cls(folder)
         cache.folder.mkdir(parents=True, exist_ok=True)
         cache._load()
-        cache.server = CacheServer(("", config.cache_port), cache)
+        cache.server = CacheServer(("", port), cache)
         threading.Thread(target=cache.server.serve_forever, args=(0.1,), daemon=True).start()
-        host = config.cache_host or outbound_address()
+        host = host or outbound_address()
         cache.url = f"http://{f'[{host}]' if ':' in host else host}:{cache.server.server_address[1]}"
         log("info", f"cache server listens at {cache.url}")
         return cache
@@ -1080,7 +1122,7 @@ class Cache:
             self.server.server_close()
 
     @contextlib.contextmanager
-    def job(self, token: str, repo: str) -> Iterator[None]:
+    def job(self, token: str, repo: str, _say: Callable[[str], None]) -> Iterator[None]:
         """The token is good while its job runs."""
         self.jobs[token] = repo
         try:
@@ -1130,6 +1172,48 @@ class Cache:
             self.entries[row["id"]] = Entry(**row)
 
 
+@dataclass(frozen=True, slots=True)
+class RemoteCache:
+    """A cache that another machine serves: jobs talk to it themselves, and we name them to it."""
+
+    url: str
+    secret: str
+
+    def close(self) -> None:
+        pass
+
+    @contextlib.contextmanager
+    def job(self, token: str, repo: str, say: Callable[[str], None]) -> Iterator[None]:
+        """A server that does not answer costs the job its cache, and never the job."""
+        self._tell("register", {"token": token, "repo": repo}, say)
+        try:
+            yield
+        finally:
+            self._tell("revoke", {"token": token}, say)
+
+    def _tell(self, word: str, body: Json, say: Callable[[str], None]) -> None:
+        request = urllib.request.Request(
+            f"{self.url}/_internal/{word}",
+            json.dumps(body).encode(),
+            {"Authorization": f"Bearer {self.secret}", "Content-Type": "application/json"},
+        )
+        try:
+            urllib.request.urlopen(request, timeout=RETRY_SECONDS).close()
+        except OSError as error:
+            words = f"cache external_server {word} failed ({self.url}): {error}"
+            log("warn", words)
+            say(f"::warning::{words}")
+
+
+def start_cache(config: Config) -> Cache | RemoteCache:
+    """The cache of this runner's jobs: its own, another machine's, or none."""
+    if not config.cache_enabled:
+        return Cache(config.cache_dir)
+    if config.cache_server:
+        return RemoteCache(config.cache_server.rstrip("/"), config.cache_secret)
+    return Cache.serve(config.cache_dir, config.cache_host, config.cache_port)
+
+
 def outbound_address() -> str:
     """The address of the default route; nothing is sent."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
@@ -1167,7 +1251,9 @@ class CacheHandler(http.server.BaseHTTPRequestHandler):
             ("POST", "caches"): self._commit if number else self._reserve,
             ("PATCH", "caches"): self._upload,
         }
-        if (self.command, word) == ("GET", "artifacts"):
+        if self.command == "POST" and path.startswith("/_internal/"):
+            self._control(path.removeprefix("/_internal/"))
+        elif (self.command, word) == ("GET", "artifacts"):
             self._download(number)
         elif (self.command, word) not in routes or not path.startswith(self.prefix):
             self._answer(404, {"error": "not found"})
@@ -1197,6 +1283,28 @@ class CacheHandler(http.server.BaseHTTPRequestHandler):
             self._answer(401, {"error": "unknown bearer token"})
             return None
         return self.server.cache.jobs[token]
+
+    def _control(self, word: str) -> None:
+        """Another runner names a job to us, or takes its name back."""
+        cache = self.server.cache
+        kind, _, given = self.headers.get("Authorization", "").partition(" ")
+        if not cache.control or word not in ("register", "revoke"):
+            self._answer(404, {"error": "not found"})
+        elif kind.lower() != "bearer" or not hmac.compare_digest(given, cache.control):
+            self._answer(401, {"error": "internal: bad secret"})
+        else:
+            self._name(word, json.loads(self.body or b"{}"))
+
+    def _name(self, word: str, body: Json) -> None:
+        jobs = self.server.cache.jobs
+        if not body.get("token"):
+            self._answer(400, {"error": "token is required"})
+            return
+        if word == "register":
+            jobs[body["token"]] = body.get("repo", "")
+        else:
+            jobs.pop(body["token"], None)
+        self._answer(200, {})
 
     def _find(self, repo: str, _entry: Entry | None) -> None:
         keys, version = self.query.get("keys", "").split(","), self.query.get("version", "")
