@@ -9,7 +9,7 @@ import secrets
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,11 +63,16 @@ def demo_workflow(nested_image: str) -> str:
     return DEMO.read_text("utf-8").replace(NESTED_IMAGE, nested_image)
 
 
-def push(client: GiteaClient, workflow: str) -> Pushed:
-    """Commit a workflow to a new repository of the token's user."""
+NO_SECRETS: Mapping[str, str] = {}
+
+
+def push(client: GiteaClient, workflow: str, secrets_of: Mapping[str, str] = NO_SECRETS) -> Pushed:
+    """Commit a workflow to a new repository of the token's user, whose jobs have these secrets."""
     owner = client.get("/user")["login"]
     name = f"try-{secrets.token_hex(3)}"
     client.call("POST", "/user/repos", {"name": name, "auto_init": True, "default_branch": "main"})
+    for key, value in secrets_of.items():
+        client.call("PUT", f"/repos/{owner}/{name}/actions/secrets/{key}", {"data": value})
     path = ".gitea/workflows/ci.yaml"
     content = base64.b64encode(workflow.encode()).decode()
     body = {"content": content, "message": "Try the fleet", "branch": "main"}

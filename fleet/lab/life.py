@@ -89,6 +89,7 @@ def _up(wish: Wish, say: Say) -> Lab:
         runner_kind=kind,
         mirror=shelf.url,
         gitea_readonly_token=served.gitea_readonly_token,
+        gitea_package_token=served.gitea_package_token or gitea_token,
     )
     remember(lab)
     _write_key(folder / "ssh.ed25519")

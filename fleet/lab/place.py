@@ -4,6 +4,7 @@ import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 DEFAULT_NAME = "lab"
 
@@ -24,11 +25,17 @@ class Lab:
     runner_kind: str
     mirror: str
     gitea_readonly_token: str = ""
+    gitea_package_token: str = ""
 
     @property
     def inventory(self) -> Path:
         """The inventory written for this lab."""
         return Path(self.folder) / "inventory.toml"
+
+    @property
+    def registry(self) -> str:
+        """Gitea's own registry, as image names begin: HOST[:PORT]. Sign in as `lab` with the package token."""
+        return urlsplit(self.gitea).netloc
 
     def env(self) -> dict[str, str]:
         """What any client needs to find this lab."""

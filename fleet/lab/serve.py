@@ -15,12 +15,15 @@ from pathlib import Path
 from fleet.lab import network
 from fleet.lab.hetzner import HetznerApi
 from fleet.lab.images import Images
-from fleet.lab.place import write_private
+from fleet.lab.place import folder_of, write_private
 from fleet.lab.vps import DockerHypervisor
 
 GITEA_SCOPES = ("write:admin", "write:organization", "write:repository", "write:user")
 GITEA_READONLY_SCOPES = ("read:repository", "read:user")
 """Of a second token, to see what a client says of one that may too little."""
+
+GITEA_PACKAGE_SCOPES = ("write:package",)
+"""Of the token for `docker login`, by jobs and by hosts: it opens nothing else."""
 
 GITEA_USER = "lab"
 
@@ -44,6 +47,7 @@ class Served:
     gitea: str
     gitea_token: str
     gitea_readonly_token: str = ""
+    gitea_package_token: str = ""
 
 
 def write_orders(folder: Path, orders: Orders) -> None:
@@ -75,18 +79,18 @@ def _serve(orders: Orders, stack: ExitStack) -> Served:
     net = network.ensure(orders.lab)
     hypervisor = DockerHypervisor(orders.lab, images=orders.images, network=net)
     hetzner = stack.enter_context(HetznerApi(hypervisor, token=orders.hetzner_token).serve())
-    return Served(hetzner.url, *(_gitea(orders, net, stack) if orders.gitea else ("", "")))
+    return _gitea(orders, net, stack, hetzner.url) if orders.gitea else Served(hetzner.url, "", "")
 
 
-def _gitea(orders: Orders, net: network.Network, stack: ExitStack) -> tuple[str, str, str]:
-    """Its URL and two tokens. Imported only here: it needs the extra ``lab`` (YAML, protobuf)."""
+def _gitea(orders: Orders, net: network.Network, stack: ExitStack, hetzner: str) -> Served:
+    """The stand-in too. Imported only here: it needs the extra ``lab`` (YAML, protobuf)."""
     from fleet.lab.gitea import Gitea
 
-    gitea = Gitea(can_disable=orders.can_disable)
+    gitea = Gitea(can_disable=orders.can_disable, blobs=folder_of(orders.lab) / "blobs")
     user = gitea.add_user(GITEA_USER, admin=True)
-    tokens = (gitea.add_token(user, GITEA_SCOPES), gitea.add_token(user, GITEA_READONLY_SCOPES))
+    scopes = (GITEA_SCOPES, GITEA_READONLY_SCOPES, GITEA_PACKAGE_SCOPES)
     serving = stack.enter_context(gitea.serve(net.gateway))
-    return serving.url, *tokens
+    return Served(hetzner, serving.url, *(gitea.add_token(user, each) for each in scopes))
 
 
 if __name__ == "__main__":

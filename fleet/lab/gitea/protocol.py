@@ -148,7 +148,7 @@ class Protocol:
 
     def _describe(self, task: Task, here: str) -> Json:
         needed = [job for job in self.state.jobs_of(task.job.run) if job.key in task.job.needs]
-        secrets_given = {"GITEA_TOKEN": task.token, "GITHUB_TOKEN": task.token}
+        secrets_given = {**task.job.run.repo.secrets, "GITEA_TOKEN": task.token, "GITHUB_TOKEN": task.token}
         return {
             "id": str(task.id),
             "workflowPayload": base64.b64encode(task.job.payload).decode(),

@@ -52,6 +52,16 @@ def get(call: Call) -> Answer:
     return give(repo_json(call.repo, call.request.here))
 
 
+def put_secret(call: Call) -> Answer:
+    """A secret of the repository's jobs; nobody can read it back."""
+    data, name = call.request.json().get("data"), call.args["secret"].upper()
+    if not isinstance(data, str) or not data:
+        raise ApiError(422, "[Data]: Required")
+    known = name in call.repo.secrets
+    call.repo.secrets[name] = data
+    return Answer(204 if known else 201)
+
+
 def add_owner(state: State, name: str, *, admin: bool = False, kept_by: int = 0) -> Owner:
     """A user, or an organization where ``kept_by`` names its owner; names are unique."""
     if name.lower() in state.owners:

@@ -80,6 +80,7 @@ def _routes(features: Features) -> Iterator[Route]:
     base = "/repos/{owner}/{repo}"
     yield route("GET", f"{base}/actions/jobs/{{job}}/logs", _repo, actions.get_log)
     yield route("POST", f"{base}/actions/workflows/{{workflow}}/dispatches", _repo, actions.dispatch)
+    yield route("PUT", f"{base}/actions/secrets/{{secret}}", _repo_owner, repos.put_secret)
     yield route("GET", base, _repo, repos.get)
     for method, handle in (("GET", repos.read_file), ("POST", repos.make_file), ("PUT", repos.change_file)):
         yield route(method, f"{base}/contents/{{path...}}", _repo, handle)

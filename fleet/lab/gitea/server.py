@@ -5,8 +5,9 @@ import threading
 import urllib.parse
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
-from fleet.lab.gitea import actions, connect, faults, queue, repos, rest
+from fleet.lab.gitea import actions, connect, faults, queue, registry, repos, rest
 from fleet.lab.gitea.access import SCOPES
 from fleet.lab.gitea.call import Features
 from fleet.lab.gitea.faults import Faults, Seen
@@ -25,6 +26,7 @@ class Gitea:
 
     ``version`` decides which endpoints exist; ``can_disable`` whether runners can be paused; with
     ``proper_codes`` the runner protocol says 401 ``unauthenticated`` where Gitea says 500 ``unknown``.
+    ``blobs``: a folder for its container registry; without one it has none.
     """
 
     def __init__(
@@ -33,6 +35,7 @@ class Gitea:
         version: str = "1.26.0",
         can_disable: bool = True,
         proper_codes: bool = False,
+        blobs: Path | None = None,
         clock: Callable[[], datetime] = _system_clock,
     ) -> None:
         self._clock = clock
@@ -43,6 +46,7 @@ class Gitea:
         self.faults = Faults()
         self._protocol = Protocol(self.state)
         self._rest = rest.Rest(self.state, Features(version, can_disable))
+        self.registry = registry.Registry(self.state, blobs) if blobs else None
 
     def serve(self, address: str = "127.0.0.1", port: int = 0, extra_addresses: Sequence[str] = ()) -> Serving:
         """Listens on exactly these addresses (never on all), all with the same port; 0 is any free one."""
@@ -53,6 +57,8 @@ class Gitea:
         if request.path.startswith(f"{faults.PREFIX}/"):
             return self._order(request)
         self.faults.delay()
+        if self.registry and f"{request.path}/".startswith(f"{registry.PREFIX}/"):
+            return self._big(self.registry, request)
         with self._lock:
             if self.faults.drops():
                 self._note(request, 0)
@@ -61,6 +67,13 @@ class Gitea:
             answer = self._route(request)
             self._note(request, answer.status)
             return answer
+
+    def _big(self, images: registry.Registry, request: Request) -> Answer:
+        """Images take seconds, and nobody else waits for them: the registry has a lock of its own."""
+        answer = images.answer(request)
+        with self._lock:
+            self._note(request, answer.status)
+        return answer
 
     def _order(self, request: Request) -> Answer:
         """The lab's own orders; for callers in another process."""

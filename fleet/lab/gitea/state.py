@@ -71,6 +71,7 @@ class Repo:
     name: str
     private: bool = False
     files: dict[str, bytes] = field(default_factory=dict)
+    secrets: dict[str, str] = field(default_factory=dict)
     head: str = ""
     title: str = ""
 
