@@ -182,7 +182,7 @@ def _take_off(lab: Lab, one: dict[str, Any]) -> None:
 
 
 def _write_files(work: Path, fleet: Fleet, wanted: HostWanted) -> None:
-    files = {file.path: (file.content, file.mode) for file in wanted.files}
+    files = {file.path: (file.text, file.mode) for file in wanted.files}
     files[DAEMON_JSON] = (docker_cli.run(("exec", fleet.container(), "cat", DAEMON_JSON)), 0o644)
     with tarfile.open(work / "files.tar", "w") as tar:
         for path, (content, mode) in files.items():

@@ -227,7 +227,7 @@ def test_a_package_name_is_quoted() -> None:
 
 def test_the_compose_file_is_what_a_person_would_have_written() -> None:
     want = wanted()
-    assert yaml.safe_load(file_of(want, COMPOSE).content) == {
+    assert yaml.safe_load(file_of(want, COMPOSE).text) == {
         "name": "fleet",
         "services": {
             "runner": {
@@ -251,12 +251,12 @@ def test_the_compose_file_is_what_a_person_would_have_written() -> None:
 
 
 def test_the_hash_of_the_compose_file_is_read_back_out_of_it() -> None:
-    assert config_hash(file_of(wanted(), COMPOSE).content) == wanted().config_hash
+    assert config_hash(file_of(wanted(), COMPOSE).text) == wanted().config_hash
 
 
 def test_the_runners_config_has_what_the_inventory_says() -> None:
     want = wanted(with_runner(capacity=3, cache_port=9000, job_timeout=60, log_level="debug"))
-    assert yaml.safe_load(file_of(want, "/opt/fleet/config.yaml").content) == {
+    assert yaml.safe_load(file_of(want, "/opt/fleet/config.yaml").text) == {
         "log": {"level": "debug"},
         "runner": {
             "file": ".runner",
@@ -278,7 +278,7 @@ def test_extra_settings_are_laid_on_the_runners_config() -> None:
         "container": {"force_pull": True, "options": "--cpus 2"},
     }
     want = wanted(with_runner(extra=tuple(extra.items())))
-    config = yaml.safe_load(file_of(want, "/opt/fleet/config.yaml").content)
+    config = yaml.safe_load(file_of(want, "/opt/fleet/config.yaml").text)
     assert config["runner"]["envs"] == {"TESTCONTAINERS_HOST_OVERRIDE": "172.17.0.1", "A": "b"}
     assert config["container"] == {"force_pull": True, "options": "--cpus 2"}
     assert config["runner"]["capacity"] == 1
@@ -287,21 +287,21 @@ def test_extra_settings_are_laid_on_the_runners_config() -> None:
 @pytest.mark.parametrize(("image", "text"), [("gitea/runner:4.1.0", "${A}"), ("gitea/runner:5.0.0", "$${A}")])
 def test_a_variable_in_the_config_is_kept_from_runners_that_would_expand_it(image: str, text: str) -> None:
     want = wanted(with_runner(image=image, extra=(("runner", {"envs": {"X": "${A}"}}),)))
-    config = yaml.safe_load(file_of(want, "/opt/fleet/config.yaml").content)
+    config = yaml.safe_load(file_of(want, "/opt/fleet/config.yaml").text)
     assert config["runner"]["envs"]["X"] == text
 
 
 def test_jobs_end_before_the_runner_does_and_the_runner_before_docker_kills_it() -> None:
     want = wanted(with_runner(job_timeout=100))
-    runner = yaml.safe_load(file_of(want, "/opt/fleet/config.yaml").content)["runner"]
-    grace = yaml.safe_load(file_of(want, COMPOSE).content)["services"]["runner"]["stop_grace_period"]
+    runner = yaml.safe_load(file_of(want, "/opt/fleet/config.yaml").text)["runner"]
+    grace = yaml.safe_load(file_of(want, COMPOSE).text)["services"]["runner"]["stop_grace_period"]
     limits = [int(text.rstrip("s")) for text in (runner["timeout"], runner["shutdown_timeout"], grace)]
     assert limits == sorted(set(limits))
 
 
 def test_the_daemons_settings_are_json_and_bind_to_the_bridge() -> None:
     docker = DockerSettings(bip="172.20.0.1/16", registry_mirror="https://mirror.example")
-    settings = json.loads(daemon_file(fresh(), wanted(pool(docker=docker))).content)
+    settings = json.loads(daemon_file(fresh(), wanted(pool(docker=docker))).text)
     assert settings == {
         "bip": "172.20.0.1/16",
         "ip": "172.20.0.1",
@@ -320,14 +320,14 @@ def test_the_daemons_settings_are_json_and_bind_to_the_bridge() -> None:
     [(0, 65536, 524288), (1048576, 65536, 524288), (100000, 65536, 100000), (1024, 1024, 1024)],
 )
 def test_open_files_are_never_more_than_the_host_itself_may(host: int, soft: int, hard: int) -> None:
-    limits = json.loads(daemon_file(fresh(open_files=host), wanted()).content)["default-ulimits"]["nofile"]
+    limits = json.loads(daemon_file(fresh(open_files=host), wanted()).text)["default-ulimits"]["nofile"]
     assert (limits["Soft"], limits["Hard"]) == (soft, hard)
 
 
 def test_the_keys_of_colleagues_are_lines_of_their_own() -> None:
     of = inventory(ssh=SshSettings(authorized_keys=("ssh-ed25519 AAAA a", "ssh-ed25519 BBBB b")))
     keys = file_of(host_wanted(of, of.pools[0], STACK), "/root/.ssh/authorized_keys2")
-    assert keys.content.splitlines()[1:] == ["ssh-ed25519 AAAA a", "ssh-ed25519 BBBB b"]
+    assert keys.text.splitlines()[1:] == ["ssh-ed25519 AAAA a", "ssh-ed25519 BBBB b"]
     assert keys.mode == 0o600
 
 
@@ -338,7 +338,7 @@ def test_only_the_person_reads_what_may_hold_a_secret() -> None:
 
 def test_the_pools_own_commands_are_one_script() -> None:
     script = file_of(wanted(pool(commands=("a=1", 'echo "$a"'))), "/opt/fleet/bin/commands")
-    assert script.content == '#!/bin/sh\nset -eu\na=1\necho "$a"\n'
+    assert script.text == '#!/bin/sh\nset -eu\na=1\necho "$a"\n'
 
 
 def test_a_digest_is_the_one_the_probe_tells() -> None:

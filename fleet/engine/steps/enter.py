@@ -129,7 +129,7 @@ def _do(work: Work, change: HostChange) -> None:
         work.tell(change.what)
     match change:
         case PutFile(file=file):
-            work.put(f"{file.path}.new" if file.then else file.path, file.content, file.mode)
+            work.put(f"{file.path}.new" if file.then else file.path, file.text, file.mode)
         case Run(as_unit=True):
             script = work.world.stack["run-setup.sh"].encode()
             work.must_run(f"sh -s -- {change.command}", change.what, seconds=change.seconds, stdin=script)

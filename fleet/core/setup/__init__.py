@@ -1,0 +1,53 @@
+"""Set-up as values: what a host should have on it, and from its facts the commands that bring it there.
+
+Facts in, commands out. A host that has everything gets no command.
+
+    values     what all of it is said in: files, commands, ``HostWanted``
+    part       what one concern adds to a host; all parts are joined
+    wanted     ``host_wanted``: the parts of a pool, the runner's configuration, the compose file
+    docker     the daemon's settings and packages, from a host's facts
+    changes    what differs, and the commands for it
+"""
+
+from fleet.core.setup.changes import Drift, changes, drift, in_place, probe_arguments, same_url
+from fleet.core.setup.docker import DAEMON_JSON, daemon_file, docker_packages
+from fleet.core.setup.part import Given, Part
+from fleet.core.setup.values import (
+    COMPOSE,
+    CONTAINER,
+    FETCH_TIMEOUT,
+    HOME,
+    RUNNER_FILE,
+    HostChange,
+    HostWanted,
+    PutFile,
+    Run,
+    WantedFile,
+)
+from fleet.core.setup.wanted import config_hash, host_wanted
+
+__all__ = [
+    "COMPOSE",
+    "CONTAINER",
+    "DAEMON_JSON",
+    "FETCH_TIMEOUT",
+    "HOME",
+    "RUNNER_FILE",
+    "Drift",
+    "Given",
+    "HostChange",
+    "HostWanted",
+    "Part",
+    "PutFile",
+    "Run",
+    "WantedFile",
+    "changes",
+    "config_hash",
+    "daemon_file",
+    "docker_packages",
+    "drift",
+    "host_wanted",
+    "in_place",
+    "probe_arguments",
+    "same_url",
+]

@@ -1,0 +1,110 @@
+"""What differs on a host from what is wanted, in words and as the commands that mend it."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from fleet.core.facts import HostFacts
+from fleet.core.inventory import DockerSource
+from fleet.core.setup.docker import (
+    ARCHIVE_PACKAGES,
+    DAEMON_JSON,
+    DISTRIBUTION_PACKAGES,
+    daemon_file,
+    docker_packages,
+    pinned,
+)
+from fleet.core.setup.values import HOME, HostChange, HostWanted, PutFile, Run, WantedFile
+
+DOCKER_KEY = "9DC858229FC7DD38854AE2D88D81803C0EBFCD88"
+"""Fingerprint of the key of Docker's archive (docs.docker.com, install on Debian)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """One thing on a host that is not what the inventory says."""
+
+    what: str
+    restarts: bool
+
+
+def drift(facts: HostFacts, wanted: HostWanted) -> tuple[Drift, ...]:
+    """What differs, in words; empty when the host is as wanted."""
+    found = [Drift(change.what, change.restarts) for change in changes(facts, wanted)]
+    container = facts.container
+    if container is not None and container.running and container.config != wanted.config_hash:
+        found.append(Drift("the runner has an older configuration", True))
+    if facts.registration is not None and not same_url(facts.registration.address, wanted.runner_url):
+        found.append(Drift(f"its runner is registered at {facts.registration.address}", True))
+    return tuple(found)
+
+
+def same_url(one: str, other: str) -> bool:
+    """Whether two addresses of a Gitea differ in nothing but a slash at the end."""
+    return one.rstrip("/") == other.rstrip("/")
+
+
+def changes(facts: HostFacts, wanted: HostWanted) -> tuple[HostChange, ...]:
+    """The commands for this host, in order. Empty when there is nothing to do."""
+    return tuple(_changes(facts, wanted))
+
+
+def _changes(facts: HostFacts, wanted: HostWanted) -> Iterator[HostChange]:
+    for file in wanted.before_docker:
+        yield from _file(facts, file)
+    yield from _file(facts, daemon_file(facts, wanted))
+    yield from _packages(facts, wanted)
+    if not facts.docker_active:
+        yield Run("systemctl enable --now --quiet docker", "start Docker", 120)
+    for file in wanted.after_docker:
+        yield from _file(facts, file)
+    for image in wanted.images:
+        if _tagged(image) not in facts.images:
+            yield Run(f"docker pull --quiet {shlex.quote(image)}", f"pull {image}", 1800)
+
+
+def _file(facts: HostFacts, file: WantedFile) -> Iterator[HostChange]:
+    if facts.files.get(file.path) == file.digest:
+        return
+    yield PutFile(file, f"write {file.path}")
+    if file.then:
+        yield Run(in_place(file), file.what or f"apply {file.path}", file.seconds, file.restarts)
+
+
+def in_place(file: WantedFile) -> str:
+    """The file, written beside its place so far, goes there in the same breath as what must follow: cut in between,
+    or failed, it does not look as wanted, and the next run does both again."""
+    return f"mv {file.path}.new {file.path} && {{ {file.then} || {{ rm {file.path}; exit 1; }}; }}"
+
+
+def _tagged(image: str) -> str:
+    """As ``docker image ls`` names it: with its tag or else its digest, and without the hub's name."""
+    name, _, digest = image.removeprefix("docker.io/").removeprefix("library/").partition("@")
+    if digest:
+        return f"{re.sub(r':[^/:]*$', '', name)}@{digest}"
+    return name if ":" in name.rsplit("/", 1)[-1] else f"{name}:latest"
+
+
+def _packages(facts: HostFacts, wanted: HostWanted) -> Iterator[HostChange]:
+    docker = docker_packages(facts, wanted.docker)
+    missing = [name for name in (*docker, *wanted.packages) if name not in facts.packages]
+    if missing:
+        if wanted.docker.source is DockerSource.DOCKER:
+            archive = shlex.join([f"{HOME}/bin/docker-archive", DOCKER_KEY])
+            yield Run(archive, "add Docker's package archive", 120)
+        install = [pinned(name, facts, wanted.docker) for name in missing]
+        command = shlex.join([f"{HOME}/bin/apt-install", *install])
+        yield Run(command, f"install {' '.join(missing)}", 1200, as_unit=True)
+    loose = [name for name in docker if name not in facts.held]
+    if loose:
+        # An upgrade of the engine restarts it: that is for fleet to do, on a machine that is empty.
+        yield Run(f"apt-mark hold {shlex.join(loose)} >/dev/null", "hold Docker's packages")
+
+
+def probe_arguments(wanted: HostWanted) -> tuple[str, ...]:
+    """What to ask the probe about."""
+    every = {name for found in DISTRIBUTION_PACKAGES.values() for name in found}
+    packages = sorted(every | set(ARCHIVE_PACKAGES) | set(wanted.packages))
+    paths = (*(file.path for file in wanted.files), DAEMON_JSON)
+    return (*(f"file:{path}" for path in paths), *(f"package:{name}" for name in packages))

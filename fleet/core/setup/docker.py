@@ -1,0 +1,88 @@
+"""Docker on a host, from its facts: the daemon's settings, and which packages it is."""
+
+import json
+from functools import cache
+
+from fleet.core.errors import StepFailed
+from fleet.core.facts import HostFacts
+from fleet.core.inventory import DockerSettings, DockerSource
+from fleet.core.setup.values import HostWanted, WantedFile
+from fleet.core.yaml_text import Plain, merge
+
+DAEMON_JSON = "/etc/docker/daemon.json"
+
+OPEN_FILES = (65536, 524288)
+"""Open files in a container, soft and hard, as far as the host itself may: Docker's own 1024 breaks builds."""
+
+
+def daemon_file(facts: HostFacts, wanted: HostWanted) -> WantedFile:
+    """The daemon's settings: ports of containers go to the bridge address unless a job asks otherwise; each job
+    makes a network, so they are small and many; a restart of the daemon ends no container."""
+    return _daemon_file(facts.open_files, facts.docker_active, wanted.bridge, wanted.docker, wanted.daemon)
+
+
+@cache
+def _daemon_file(open_files: int, active: bool, bridge: str, docker: DockerSettings, more: str) -> WantedFile:
+    """Made once for all hosts that are alike: a plan asks for each of them."""
+    soft, hard = (min(limit, open_files or limit) for limit in OPEN_FILES)
+    settings: dict[str, Plain] = {
+        "bip": docker.bip,
+        "ip": bridge,
+        "default-network-opts": {"bridge": {"com.docker.network.bridge.host_binding_ipv4": bridge}},
+        "default-address-pools": [{"base": docker.address_pool, "size": 24}],
+        "live-restore": True,
+        "log-driver": "json-file",
+        "log-opts": {"max-size": "10m", "max-file": "3"},
+        "default-ulimits": {"nofile": {"Name": "nofile", "Soft": soft, "Hard": hard}},
+    }
+    if docker.registry_mirror:
+        settings["registry-mirrors"] = [docker.registry_mirror]
+    content = json.dumps(merge(settings, json.loads(more)), indent=2) + "\n"
+    if not active:
+        return WantedFile(DAEMON_JSON, content)
+    restart = "systemctl restart docker"
+    what = "restart Docker with its new settings"
+    return WantedFile(DAEMON_JSON, content, then=restart, seconds=120, restarts=True, what=what)
+
+
+DISTRIBUTION_PACKAGES: dict[tuple[str, str], tuple[str, ...]] = {
+    ("debian", "trixie"): ("docker.io", "docker-cli", "docker-compose"),
+    ("ubuntu", "jammy"): ("docker.io", "docker-compose-v2"),
+    ("ubuntu", "noble"): ("docker.io", "docker-compose-v2"),
+}
+"""Where the distribution's own Docker has compose as a plugin (Debian 12's has not)."""
+
+ARCHIVE_PACKAGES = (
+    "docker-ce",
+    "docker-ce-cli",
+    "containerd.io",
+    "docker-buildx-plugin",
+    "docker-compose-plugin",
+)
+
+
+def docker_packages(facts: HostFacts, docker: DockerSettings) -> tuple[str, ...]:
+    """The packages that are Docker on this host. Raises StepFailed where there is no such thing."""
+    if docker.source is DockerSource.PRESENT or _has_app_image(facts, docker):
+        return ()
+    if docker.source is DockerSource.DOCKER:
+        return ARCHIVE_PACKAGES
+    found = DISTRIBUTION_PACKAGES.get((facts.os_id, facts.codename))
+    if found is None:
+        raise StepFailed(
+            f"{facts.os_id} {facts.codename} has no Docker with the compose plugin of its own",
+            hint='use image = "debian-13", or docker.source = "docker" for Docker\'s own archive',
+        )
+    return found
+
+
+def _has_app_image(facts: HostFacts, docker: DockerSettings) -> bool:
+    """An image that brings Docker's own packages (like Hetzner's docker-ce) is not mixed with the distribution's."""
+    return docker.source is DockerSource.DISTRIBUTION and "docker-ce" in facts.packages
+
+
+def pinned(name: str, facts: HostFacts, docker: DockerSettings) -> str:
+    """The package as apt is asked for it: the engine from Docker's archive in one version."""
+    if docker.source is not DockerSource.DOCKER or name not in {"docker-ce", "docker-ce-cli"}:
+        return name
+    return f"{name}=5:{docker.version}-1~{facts.os_id}.{facts.os_version}~{facts.codename}"

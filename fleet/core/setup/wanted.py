@@ -1,0 +1,146 @@
+"""What a pool's hosts should have: the parts of all concerns, the runner's configuration, the compose file."""
+
+import hashlib
+import ipaddress
+import json
+from collections.abc import Callable, Iterable, Mapping
+from string import Template
+
+from fleet.core.inventory import Inventory, Pool
+from fleet.core.labels import images
+from fleet.core.names import fleet_label
+from fleet.core.runner_version import config_text, read_runner
+from fleet.core.secret import Secret
+from fleet.core.setup.part import Given, Part, jobs_config, joined
+from fleet.core.setup.values import COMPOSE, FETCH_TIMEOUT, HOME, HostWanted, WantedFile
+from fleet.core.yaml_text import Plain, merge, to_yaml
+
+SHUTDOWN_MARGIN = 600
+"""Seconds a runner waits for its jobs beyond their own time limit."""
+
+GRACE_MARGIN = 60
+"""Seconds Docker waits for the runner beyond that."""
+
+
+PARTS: tuple[Callable[[Inventory, Pool, Given], Part], ...] = ()
+"""What adds to a host beside the classic stack: one function for each concern, in the order of their files."""
+
+
+def host_wanted(
+    inventory: Inventory, pool: Pool, stack: Mapping[str, str], secrets: Mapping[str, Secret] | None = None
+) -> HostWanted:
+    """What this pool's hosts should have. ``stack``: the files of ``fleet/stack`` by name; ``secrets``: those that
+    go on hosts, by the path of their key."""
+    given = Given(stack, secrets or {})
+    part = joined(make(inventory, pool, given) for make in (_classic, *PARTS))
+    bridge = _bridge(pool)
+    labels = _labels(inventory, pool)
+    config = _runner_config(pool, part, labels, bridge)
+    compose = _compose(pool, part, stack["compose.yaml"], bridge, config)
+    return HostWanted(
+        docker=pool.docker,
+        before_docker=part.before_docker,
+        after_docker=(
+            *part.after_docker,
+            WantedFile(f"{HOME}/config.yaml", config, 0o600),
+            WantedFile(COMPOSE, compose),
+        ),
+        packages=part.packages,
+        images=tuple(dict.fromkeys((pool.runner.image, *images(labels)))),
+        labels=labels,
+        config_hash=config_hash(compose),
+        bridge=bridge,
+        runner_url=inventory.gitea.runner_url,
+        daemon=json.dumps(part.daemon, sort_keys=True),
+    )
+
+
+def _bridge(pool: Pool) -> str:
+    return str(ipaddress.ip_interface(pool.docker.bip).ip)
+
+
+def _classic(inventory: Inventory, pool: Pool, given: Given) -> Part:
+    """The machine itself: who may log in, kernel limits, our scripts; the pool's own packages and commands."""
+    return Part(
+        before_docker=_before_docker(inventory, given.stack),
+        after_docker=_extra_commands(pool),
+        packages=pool.packages,
+        # Test containers are siblings of the job: their ports are on the bridge, not on the job's localhost.
+        job_environment={"TESTCONTAINERS_HOST_OVERRIDE": _bridge(pool)},
+    )
+
+
+def config_hash(compose: str) -> str:
+    """The hash a running container carries as its label: read back out of the compose file that has it."""
+    return next(line for line in compose.splitlines() if "fleet.config:" in line).split('"')[1]
+
+
+def _labels(inventory: Inventory, pool: Pool) -> tuple[str, ...]:
+    """The pool's labels, and the one by which we know our own: it runs what the first one runs."""
+    _, runs = pool.runner.labels[0].split(":", 1)
+    return (*pool.runner.labels, f"{fleet_label(inventory.name)}:{runs}")
+
+
+def _runner_config(pool: Pool, part: Part, labels: tuple[str, ...], bridge: str) -> str:
+    """Ours, what the parts add, then the pool's own ``config``, which may overrule both."""
+    runner = pool.runner
+    base: dict[str, Plain] = {
+        "log": {"level": runner.log_level},
+        "runner": {
+            "file": ".runner",
+            "capacity": runner.capacity,
+            "timeout": f"{runner.job_timeout}s",
+            "shutdown_timeout": f"{runner.job_timeout + SHUTDOWN_MARGIN}s",
+            "fetch_timeout": f"{FETCH_TIMEOUT}s",
+            "labels": list(labels),
+            "envs": dict(part.job_environment),
+        },
+        "cache": {"enabled": True, "dir": "/cache", "host": bridge, "port": runner.cache_port},
+        "container": {"force_pull": False},
+    }
+    version = read_runner(runner.image).version
+    own: dict[str, Plain] = dict(runner.extra)  # type: ignore[arg-type]  # checked at the edge
+    config = merge(merge(merge(base, part.runner), own), jobs_config(part, own))
+    return f"# Written by fleet; the next `fleet up` writes it again.\n{config_text(to_yaml(config), version)}"
+
+
+def _compose(pool: Pool, part: Part, template: str, bridge: str, config: str) -> str:
+    filled: dict[str, object] = {
+        "image": pool.runner.image,
+        "bridge": bridge,
+        "cache_port": pool.runner.cache_port,
+        "stop_grace": pool.runner.job_timeout + SHUTDOWN_MARGIN + GRACE_MARGIN,
+        "more_environment": _lines(f"{name}: {json.dumps(value)}" for name, value in part.environment.items()),
+        "more_volumes": _lines(f"- {mount}" for mount in part.mounts),
+    }
+    digest = hashlib.sha256((config + template + repr(sorted(filled.items()))).encode()).hexdigest()
+    return Template(template).substitute(filled, config_hash=digest[:16])
+
+
+def _lines(entries: Iterable[str]) -> str:
+    """More entries of a list or table of the compose file, each on a line of its own."""
+    return "".join(f"\n      {entry}" for entry in entries)
+
+
+def _before_docker(inventory: Inventory, stack: Mapping[str, str]) -> tuple[WantedFile, ...]:
+    keys = "".join(f"{key}\n" for key in inventory.ssh.authorized_keys)
+    return (
+        WantedFile("/root/.ssh/authorized_keys2", f"# Written by fleet: ssh.authorized_keys\n{keys}", 0o600),
+        WantedFile("/etc/ssh/sshd_config.d/60-fleet.conf", stack["sshd.conf"], then="systemctl reload ssh"),
+        WantedFile(
+            "/etc/sysctl.d/60-fleet.conf",
+            stack["sysctl.conf"],
+            then="sysctl --quiet --load=/etc/sysctl.d/60-fleet.conf",
+        ),
+        WantedFile(f"{HOME}/bin/apt-install", stack["apt-install.sh"], 0o755),
+        WantedFile(f"{HOME}/bin/docker-archive", stack["docker-archive.sh"], 0o755),
+    )
+
+
+def _extra_commands(pool: Pool) -> tuple[WantedFile, ...]:
+    """The pool's own commands: run when they are new here, or when they changed."""
+    if not pool.commands:
+        return ()
+    path = f"{HOME}/bin/commands"
+    script = "\n".join(["#!/bin/sh", "set -eu", *pool.commands, ""])
+    return (WantedFile(path, script, 0o700, then=path, seconds=1800),)
