@@ -10,7 +10,7 @@ import typer
 import yaml
 
 from fleet.cli.main import app
-from fleet.edges import inventory_toml
+from fleet.edges import inventory as inventory_file
 from tests.cli.terminal import children
 
 ROOT = Path(__file__).parent.parent
@@ -49,7 +49,7 @@ def test_two_passes_never_overlap_and_a_bad_one_is_not_tried_again() -> None:
 
 
 def test_the_inventory_is_right_and_its_period_is_that_of_the_schedule() -> None:
-    read = inventory_toml.parse(one("ConfigMap")["data"]["inventory.toml"], "inventory.toml")
+    read = inventory_file.parse(one("ConfigMap")["data"]["inventory.toml"], "inventory.toml")
     assert SPEC["schedule"] == f"*/{read.cron.minutes} * * * *"
     assert read.ssh.key == POD["initContainers"][0]["command"][-1]
 
@@ -77,7 +77,7 @@ def test_what_is_mounted_is_there(container: Json) -> None:
 
 
 def test_secrets_come_from_secrets_and_the_key_is_for_its_user_alone() -> None:
-    read = inventory_toml.parse(one("ConfigMap")["data"]["inventory.toml"], "inventory.toml")
+    read = inventory_file.parse(one("ConfigMap")["data"]["inventory.toml"], "inventory.toml")
     variables = {each["name"]: each for each in POD["containers"][0]["env"]}
     assert set(variables) == {str(read.gitea.token).strip("$"), str(read.hetzner.token).strip("$")}
     assert all("secretKeyRef" in each["valueFrom"] for each in variables.values())

@@ -11,7 +11,7 @@ import typer
 
 from fleet.cli import exits
 from fleet.cli.main import app
-from fleet.edges import inventory_toml
+from fleet.edges import inventory as inventory_file
 from tests.cli.terminal import children
 
 ROOT = Path(__file__).parent.parent
@@ -140,7 +140,7 @@ def test_no_line_of_a_code_block_is_wider_than_a_terminal(path: Path) -> None:
 
 def test_the_readme_shows_the_smallest_inventory() -> None:
     shown = next(_blocks(README, "toml"))
-    assert inventory_toml.parse(shown, "inventory.toml") == inventory_toml.parse(SMALLEST, "inventory.toml")
+    assert inventory_file.parse(shown, "inventory.toml") == inventory_file.parse(SMALLEST, "inventory.toml")
     assert len(shown.strip().splitlines()) <= 7
 
 
@@ -152,7 +152,7 @@ def test_the_readme_tells_every_exit_code() -> None:
 
 def test_a_key_of_the_inventory_in_the_readme_exists() -> None:
     """Keys are written with their table, like ``gitea.scope``."""
-    tables = {key.partition(".")[0] for key in inventory_toml.known_keys()}
+    tables = {key.partition(".")[0] for key in inventory_file.known_keys()}
     said = {word for word in INLINE.findall(README.read_text("utf-8")) if re.fullmatch(r"[a-z_]+\.[a-z_.]+", word)}
-    wrong = {word for word in said if word.partition(".")[0] in tables} - inventory_toml.known_keys()
+    wrong = {word for word in said if word.partition(".")[0] in tables} - inventory_file.known_keys()
     assert not wrong

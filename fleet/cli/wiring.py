@@ -28,9 +28,9 @@ class RealClock:
 
 def load_inventory(option: str | None) -> Inventory:
     """The inventory from the first place that has one. Raises InventoryError with all its problems."""
-    from fleet.edges import inventory_toml
+    from fleet.edges import inventory as inventory_file
 
-    return inventory_toml.load(inventory_toml.find(option, os.environ, Path.cwd()))
+    return inventory_file.load(inventory_file.find(option, os.environ, Path.cwd()))
 
 
 @contextmanager

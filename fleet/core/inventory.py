@@ -1,4 +1,4 @@
-"""What is wanted: the inventory as plain values. ``edges/inventory_toml.py`` makes them from the file."""
+"""What is wanted: the inventory as plain values. ``edges/inventory/`` makes them from the file."""
 
 from dataclasses import dataclass, field
 from decimal import Decimal

@@ -30,7 +30,7 @@ from fleet.core.labels import DEFAULT_LABELS
 from fleet.core.names import MachineName, read_machine_name
 from fleet.core.runner_version import ENGINE, ENGINE_OF_OLD_RUNNERS
 from fleet.core.secret import FromCommand, FromEnv, FromFile
-from fleet.edges.inventory_toml import find, known_keys, load, parse
+from fleet.edges.inventory import find, known_keys, load, parse
 
 EXAMPLE = Path(__file__).parents[2] / "inventory.example.toml"
 

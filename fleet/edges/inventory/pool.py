@@ -1,0 +1,163 @@
+"""The tables of a pool."""
+
+import json
+from datetime import UTC, datetime
+from ipaddress import IPv4Network
+from typing import Annotated, Any, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from cronsim import CronSim, CronSimError
+from pydantic import AfterValidator, Field, PlainValidator, ValidationInfo, field_validator, model_validator
+
+from fleet.core import inventory_rules as rules
+from fleet.core.inventory import DockerSettings, Pool, RunnerSettings
+from fleet.core.labels import DEFAULT_LABELS
+from fleet.core.runner_version import DEFAULT_RUNNER, engine_fits, read_runner
+from fleet.edges.inventory.base import Machines, Table, Word, Words, context
+from fleet.edges.inventory.docker import DockerTable, docker_of
+
+# x86, at least 8 GB and 80 GB; two families, because one of them is often sold out everywhere.
+DEFAULT_TYPES = ("cx33", "cpx32", "cx43", "cpx42")
+DEFAULT_LOCATIONS = ("hel1", "nbg1", "fsn1")
+
+_RUNNER = RunnerSettings(image="", labels=())
+_POOL = Pool(name="", runner=_RUNNER)
+
+_Package = Annotated[
+    str,
+    AfterValidator(rules.form(r"[a-z0-9][a-z0-9+.-]+(=[\w.+~:-]+)?", "package", 'like "git-lfs" or "git-lfs=3.6.1-1"')),
+]
+_Command = Annotated[str, AfterValidator(rules.form(r"[^\0]*\S[^\0]*", "command", "a line of shell"))]
+
+
+def _cron_expression(text: str) -> str:
+    """As Debian's cron reads it. cronsim would take a sixth field, seconds."""
+    allowed = 'minute, hour, day of month, month, day of week, like "0 8 * * MON-FRI"'
+    if len(text.split()) != 5:
+        raise rules.WrongError(f"{json.dumps(text)} has not five fields", allowed)
+    try:
+        CronSim(text, datetime.now(UTC))
+    except CronSimError as error:
+        wrong = f"{json.dumps(text)} is no cron expression: {str(error).lower()}"
+        raise rules.WrongError(wrong, allowed) from None
+    return text
+
+
+def _zone(name: str) -> str:
+    """A name of the time zone database of this computer; ZoneInfo's errors for other names are of many kinds."""
+    try:
+        return ZoneInfo(name).key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        pass
+    known = sorted(available_timezones())
+    cities = (zone for zone in known if zone.rpartition("/")[2].casefold() == name.casefold())
+    near = f'did you mean "{city}"?' if (city := next(cities, "")) else rules.nearest(name, known)
+    raise rules.WrongError(f"{json.dumps(name)} is no time zone", near or 'like "Europe/Berlin"')
+
+
+class ScheduleTable(Table):
+    """``[[pools.NAME.schedule]]``."""
+
+    start: Annotated[str, AfterValidator(_cron_expression)]
+    zone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    seconds: Annotated[int, PlainValidator(rules.duration)] = Field(alias="for")
+    min: Machines | None = None
+    idle: Machines | None = None
+
+    @field_validator("min", "idle")
+    @classmethod
+    def _not_above_max(cls, machines: int | None, info: ValidationInfo) -> int | None:
+        _refuse_above(context(info)["max"], machines)
+        return machines
+
+    @model_validator(mode="after")
+    def _has_effect(self) -> Self:
+        if self.min is None and self.idle is None:
+            raise rules.WrongError("has no effect", "min, idle or both")
+        return self
+
+
+def _refuse_above(most: int | None, machines: int | None) -> None:
+    if most is not None and machines is not None and machines > most:
+        raise rules.WrongError(f"{machines} is more than max", f"max is {most}")
+
+
+class PoolTable(Table):
+    """A pool. Keys that a check compares stand before it: it is handed those that were right."""
+
+    min: Machines = _POOL.min
+    max: Machines | None = None
+    idle: Machines = _POOL.idle
+    priority: int = _POOL.priority
+    schedule: list[ScheduleTable] = []
+    types: Words = list(DEFAULT_TYPES)
+    locations: Words = list(DEFAULT_LOCATIONS)
+    image: Word = _POOL.image
+    runner: Annotated[str, AfterValidator(rules.runner)] = DEFAULT_RUNNER
+    labels: Annotated[
+        list[Annotated[str, AfterValidator(rules.label)]],
+        AfterValidator(rules.not_empty),
+        AfterValidator(rules.labels_once),
+    ] = list(DEFAULT_LABELS)
+    capacity: Annotated[int, AfterValidator(rules.between(1, 64))] = _RUNNER.capacity
+    log_level: Annotated[str, AfterValidator(rules.one_of("trace", "debug", "info", "warn", "error", "fatal"))] = (
+        _RUNNER.log_level
+    )
+    cache_port: Annotated[int, AfterValidator(rules.between(1024, 65535))] = _RUNNER.cache_port
+    job_timeout: Annotated[int, PlainValidator(rules.duration)] = _RUNNER.job_timeout
+    config: Annotated[dict[str, Any], AfterValidator(rules.config)] = {}
+    packages: Annotated[list[_Package], AfterValidator(rules.each_once)] = []
+    commands: list[_Command] = []
+    docker: DockerTable = Field(default_factory=DockerTable.model_construct, validate_default=True)
+
+    @field_validator("max")
+    @classmethod
+    def _not_below_min(cls, most: int | None, info: ValidationInfo) -> int | None:
+        least = info.data.get("min")
+        if most is not None and least is not None and most < least:
+            raise rules.WrongError(f"{most} is less than min", f"min is {least}")
+        return most
+
+    @field_validator("idle")
+    @classmethod
+    def _not_above_max(cls, idle: int, info: ValidationInfo) -> int:
+        _refuse_above(_most(info), idle)
+        return idle
+
+    @field_validator("schedule", mode="before")
+    @classmethod
+    def _hand_down(cls, schedule: object, info: ValidationInfo) -> object:
+        context(info)["max"] = _most(info)
+        return schedule
+
+    @field_validator("docker")
+    @classmethod
+    def _fits(cls, docker: DockerTable, info: ValidationInfo) -> DockerTable:
+        if (fleets := context(info)["docker"]) is not None:
+            settings = docker_of(docker, fleets)
+            _refuse_engine(settings, info.data.get("runner"))
+            _refuse_crowd(settings, info.data.get("capacity"))
+        return docker
+
+
+def _most(info: ValidationInfo) -> int | None:
+    """The pool's max, which is min where it is not written; None when that is wrong itself."""
+    most: int | None = info.data.get("max")
+    return info.data.get("min") if most is None and "max" in info.data else most
+
+
+def _refuse_engine(docker: DockerSettings, runner: str | None) -> None:
+    if runner and docker.version and not engine_fits(docker.version, read_runner(runner).version):
+        raise rules.WrongError(
+            f"Docker {docker.version} breaks jobs of {read_runner(runner)}",
+            "runner 1.0.4 or newer, or an engine of version 28 or older",
+        )
+
+
+def _refuse_crowd(docker: DockerSettings, capacity: int | None) -> None:
+    networks = 2 ** (24 - IPv4Network(docker.address_pool).prefixlen)
+    if capacity and networks < capacity:
+        raise rules.WrongError(
+            f'address_pool "{docker.address_pool}" has {networks} networks for {capacity} jobs at a time',
+            "a /24 for each job: a wider address_pool, or less capacity",
+        )

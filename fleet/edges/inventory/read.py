@@ -1,0 +1,44 @@
+"""The file read, and every problem of it at once."""
+
+import tomllib
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from fleet.core.errors import InventoryError, Problem, Refused
+from fleet.core.inventory import Inventory
+from fleet.edges.inventory.docker import DockerTable
+from fleet.edges.inventory.tables import InventoryTable
+from fleet.edges.inventory.values import inventory_of
+from fleet.edges.inventory.words import keys_of, problem, syntax_problem
+
+
+def load(path: Path) -> Inventory:
+    """The inventory of a file. Raises InventoryError with all problems, Refused when it cannot be read."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise Refused(f"{path} could not be read: {error.strerror}", hint=f"type `ls -l {path}`") from None
+    except UnicodeDecodeError as error:
+        problem = Problem(f"byte {error.start}", "is not UTF-8")
+        raise InventoryError(str(path), [problem], hint="save the file as UTF-8") from None
+    return parse(text, str(path))
+
+
+def parse(text: str, source: str) -> Inventory:
+    """The inventory in ``text``; ``source`` names it in errors. Raises InventoryError with all problems."""
+    try:
+        # A table that must be there is read as an empty one, so that the error names its missing key.
+        data = {"gitea": {}, **tomllib.loads(text)}
+    except tomllib.TOMLDecodeError as error:
+        raise InventoryError(source, [syntax_problem(str(error))]) from None
+    try:
+        table = InventoryTable.model_validate(data, context={"docker": DockerTable.model_construct()})
+    except ValidationError as error:
+        raise InventoryError(source, [problem(one) for one in error.errors()]) from None
+    return inventory_of(table, source)
+
+
+def known_keys() -> frozenset[str]:
+    """Every key that may be written, as paths; the name of a pool is ``*``."""
+    return frozenset(keys_of(InventoryTable, ()))

@@ -1,0 +1,89 @@
+"""All tables but those of pools, and the inventory as a whole."""
+
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, PlainValidator, ValidationInfo, field_validator
+
+from fleet.core import inventory_rules as rules
+from fleet.core.inventory import CronSettings, GiteaSettings, HetznerSettings, SshSettings
+from fleet.core.names import FLEET_NAME, POOL_NAME
+from fleet.edges.inventory.base import Machines, SecretKey, Table, context
+from fleet.edges.inventory.docker import DockerTable
+from fleet.edges.inventory.pool import PoolTable
+
+_GITEA = GiteaSettings(url="", runner_url="")
+_HETZNER = HetznerSettings()
+_SSH = SshSettings()
+_CRON = CronSettings()
+
+_Url = Annotated[str, AfterValidator(rules.url)]
+_FleetName = Annotated[
+    str,
+    AfterValidator(rules.form(FLEET_NAME, "fleet name", "a small letter, then small letters and digits, at most 20")),
+]
+_PoolName = Annotated[
+    str,
+    AfterValidator(
+        rules.form(POOL_NAME, "pool name", "a small letter, then small letters, digits and inner -, at most 30")
+    ),
+]
+_Argument = Annotated[str, AfterValidator(rules.form(r"[^\0]+", "word", "a command, word by word"))]
+
+
+class GiteaTable(Table):
+    url: _Url
+    runner_url: _Url | None = None
+    scope: Annotated[str, AfterValidator(rules.scope)] = str(_GITEA.scope)
+    token: SecretKey = _GITEA.token
+
+
+class HetznerTable(Table):
+    endpoint: Annotated[str, AfterValidator(rules.endpoint)] = _HETZNER.endpoint
+    token: SecretKey = _HETZNER.token
+
+
+class SshTable(Table):
+    key: Annotated[str, AfterValidator(rules.key_path)] = _SSH.key
+    agent: bool = _SSH.agent
+    passphrase: SecretKey | None = _SSH.passphrase
+    authorized_keys: Annotated[
+        list[Annotated[str, AfterValidator(rules.public_key)]], AfterValidator(rules.each_once)
+    ] = []
+    allow_from: Annotated[
+        list[Annotated[str, AfterValidator(rules.network)]],
+        AfterValidator(rules.reachable),
+        AfterValidator(rules.each_once),
+    ] = list(_SSH.allow_from)
+
+
+class CronTable(Table):
+    minutes: Annotated[int, AfterValidator(rules.cron_minutes)] = _CRON.minutes
+    ping_url: Annotated[str, AfterValidator(rules.ping_url)] = _CRON.ping_url
+    alert: list[_Argument] = list(_CRON.alert)
+
+
+class InventoryTable(Table):
+    name: _FleetName
+    gitea: GiteaTable
+    hetzner: HetznerTable = Field(default_factory=HetznerTable)
+    ssh: SshTable = Field(default_factory=SshTable)
+    docker: DockerTable = Field(default_factory=DockerTable.model_construct)
+    pools: Annotated[dict[_PoolName, PoolTable], AfterValidator(rules.some_pool)]
+    max: Machines | None = None
+    max_eur_per_hour: Annotated[Decimal, PlainValidator(rules.euros)] | None = None
+    cron: CronTable = Field(default_factory=CronTable)
+
+    @field_validator("pools", mode="before")
+    @classmethod
+    def _hand_down(cls, pools: object, info: ValidationInfo) -> object:
+        context(info)["docker"] = info.data.get("docker")
+        return pools
+
+    @field_validator("max")
+    @classmethod
+    def _enough_for_min(cls, most: int | None, info: ValidationInfo) -> int | None:
+        least = sum(pool.min for pool in info.data.get("pools", {}).values())
+        if most is not None and most < least:
+            raise rules.WrongError(f"{most} is less than the min of all pools together", f"that is {least}")
+        return most
