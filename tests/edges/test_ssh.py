@@ -230,9 +230,14 @@ def test_a_closed_host_runs_nothing(hosts: SshHosts, server: SshServer) -> None:
         host.run("true")
 
 
-def test_twelve_commands_at_once_share_the_sessions_that_sshd_allows(host: SshHost, server: SshServer) -> None:
+def test_twelve_commands_at_once_share_the_sessions_that_sshd_allows(
+    host: SshHost, server: SshServer, tmp_path: Path
+) -> None:
+    """None ends before eight have begun, however slow the machine is."""
+    begun = tmp_path / "begun"
+    wait = f'echo >>{begun}; while [ "$(wc -l <{begun})" -lt 8 ]; do sleep 0.02; done'
     with ThreadPoolExecutor(12) as pool, host.lock():
-        results = list(pool.map(lambda n: host.run(f"sleep 0.1; echo {n}").out, range(12)))
+        results = list(pool.map(lambda n: host.run(f"{wait}; echo {n}").out, range(12)))
     assert results == [f"{n}\n" for n in range(12)]
     assert server.most_running == 9
 
