@@ -34,7 +34,7 @@ from fleet.core.orders import Credentials
 from fleet.core.secret import Secret
 from fleet.edges.gitea import GiteaHttp
 from fleet.edges.gitea.lists import read_list
-from fleet.edges.gitea.shared import Shared
+from fleet.edges.http.shared import Shared
 from fleet.engine.ports import Gitea
 from fleet.lab.gitea.http import Answer, Request, give
 from fleet.lab.gitea.serving import Serving
@@ -585,7 +585,7 @@ def test_a_name_that_is_not_known_is_named() -> None:
 
 
 def test_a_silent_server_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fleet.edges.gitea.wire.TIMEOUTS", (0.05, 0.05))
+    monkeypatch.setattr("fleet.edges.http.wire.TIMEOUTS", (0.05, 0.05))
     with socket.create_server(("127.0.0.1", 0)) as silent:
         assert "no answer in" in version_failure(f"http://127.0.0.1:{silent.getsockname()[1]}")
 

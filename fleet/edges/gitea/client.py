@@ -18,8 +18,9 @@ from fleet.core.secret import Secret
 from fleet.edges.gitea import values
 from fleet.edges.gitea.lists import read_list
 from fleet.edges.gitea.refusals import Refusals
-from fleet.edges.gitea.shared import Shared
-from fleet.edges.gitea.wire import Answer, Wire, header_value
+from fleet.edges.http.failures import Peer
+from fleet.edges.http.shared import Shared
+from fleet.edges.http.wire import Answer, Wire, header_value
 
 OLDEST = (1, 25)  # the first that lists jobs
 NEWEST_KNOWN = (28, 1)
@@ -42,7 +43,7 @@ class GiteaHttp:
         self._token = token
         self._page_size = page_size
         self._base = _base_path(settings.scope)
-        self._wire = Wire(settings.url.rstrip("/"), sleep)
+        self._wire = Wire(settings.url.rstrip("/"), Peer("Gitea", "gitea.url"), sleep)
         self._no = Refusals(settings, self._wire.shown)
         self._version = ""
         self._runners = Shared(self._load_runners, monotonic)

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from fleet.core.errors import CredentialsError, FleetError, GiteaError, Refused, RunnerUnknown, Unreachable
 from fleet.core.inventory import GiteaSettings, ScopeKind
-from fleet.edges.gitea.wire import Answer
+from fleet.edges.http.wire import Answer
 
 T = TypeVar("T")
 

@@ -1,4 +1,4 @@
-"""HTTP to one Gitea: the only file that imports requests for it."""
+"""HTTP to one system that answers in JSON: timeouts always, no redirects, tried again where that can help."""
 
 import json
 import re
@@ -6,6 +6,8 @@ import ssl
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 from weakref import WeakSet
@@ -15,7 +17,7 @@ from requests.adapters import HTTPAdapter
 
 from fleet.core.errors import CredentialsError, Unreachable
 from fleet.core.secret import Secret
-from fleet.edges.gitea.failures import cause, explain
+from fleet.edges.http.failures import Peer, cause, explain
 
 TIMEOUTS = (5.0, 30.0)  # seconds: to connect, between two bytes
 PAUSES = (0.5, 2.0)  # seconds before the second and the third try of a GET
@@ -23,13 +25,17 @@ PAUSES = (0.5, 2.0)  # seconds before the second and the third try of a GET
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back. ``body`` is None unless it is a JSON object; an empty success is an empty object."""
+    """What came back. ``body`` is None unless it is a JSON object; an empty success is an empty object.
+
+    ``at``: the server's own time, where it says it.
+    """
 
     status: int
     body: Mapping[str, Any] | None
     message: str
     kind: str
     location: str
+    at: datetime | None = None
 
     def __str__(self) -> str:
         return f"HTTP {self.status}" + (f", {self.message!r}" if self.message else "")
@@ -39,7 +45,7 @@ class Answer:
         return 200 <= self.status < 300
 
     def says(self, status: int) -> bool:
-        """Whether Gitea itself says so: a proxy's page has no JSON."""
+        """Whether the system itself says so: a proxy's page has no JSON."""
         return self.status == status and self.body is not None
 
     def without(self, secret: Secret) -> "Answer":
@@ -54,17 +60,19 @@ class Answer:
         return cls(
             status=response.status_code,
             body=body,
-            message=" ".join(str((body or {}).get("message", "")).split())[:300],
+            message=" ".join(_message(body or {}).split())[:300],
             kind=response.headers.get("Content-Type", "no content"),
             location=target._replace(query="", fragment="").geturl(),
+            at=_date(response.headers.get("Date", "")),
         )
 
 
 class Wire:
     """A session per thread, timeouts always, GETs tried again where that can help."""
 
-    def __init__(self, url: str, sleep: Callable[[float], None]) -> None:
+    def __init__(self, url: str, peer: Peer, sleep: Callable[[float], None]) -> None:
         self.shown = _without_password(url)
+        self._peer = peer
         self._url = url
         self._sleep = sleep
         self._mine = threading.local()
@@ -79,21 +87,23 @@ class Wire:
         *,
         query: Mapping[str, str] | None = None,
         message: Mapping[str, Any] | None = None,
+        form: Mapping[str, str] | None = None,
     ) -> Answer:
-        """One call. Raises Unreachable."""
+        """One call; ``message`` goes as JSON, ``form`` as a web form. Raises Unreachable."""
+        kind = "application/json" if form is None else "application/x-www-form-urlencoded"
         request = requests.Request(
             method,
             self._url + path,
-            headers={"Accept": "application/json", "Content-Type": "application/json", **headers},
+            headers={"Accept": "application/json", "Content-Type": kind, **headers},
             params=query,
-            data=None if message is None else json.dumps(message).encode(),
+            data=form if message is None else json.dumps(message).encode(),
             auth=_keep_headers,
         )
         try:
             return self._try(request, PAUSES if method == "GET" else ())
         except requests.RequestException as error:
-            what, hint = explain(error, TIMEOUTS)
-            raise Unreachable(f"could not reach Gitea at {self.shown}: {what}", hint=hint) from None
+            what, hint = explain(error, TIMEOUTS, self._peer)
+            raise Unreachable(f"could not reach {self._peer.name} at {self.shown}: {what}", hint=hint) from None
 
     def close(self) -> None:
         """End all connections, of all threads."""
@@ -102,11 +112,11 @@ class Wire:
                 session.close()
 
     def _try(self, request: requests.Request, pauses: tuple[float, ...]) -> Answer:
-        """Tried again: a server's own failure, and a kept connection that the server has just closed."""
+        """Tried again: a server's own failure, "too many", and a kept connection that it has just closed."""
         for pause in pauses:
             try:
                 answer = self._once(request)
-                if answer.status < 500:
+                if answer.status < 500 and answer.status != 429:
                     return answer
             except requests.ConnectionError as error:
                 if cause(error, ConnectionResetError) is None:
@@ -153,6 +163,20 @@ def header_value(secret: Secret, what: str) -> str:
 def _keep_headers(request: requests.PreparedRequest) -> requests.PreparedRequest:
     """An auth that does nothing: without any, requests would put a password of ~/.netrc over our token."""
     return request
+
+
+def _message(body: Mapping[str, Any]) -> str:
+    """What a refusal says: most have a message, RFC 9457 a detail, OAuth (RFC 6749) a description."""
+    return str(body.get("message") or body.get("detail") or body.get("error_description") or "")
+
+
+def _date(header: str) -> datetime | None:
+    """None for a header that cannot be read or has no zone."""
+    try:
+        at = parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    return at if at.tzinfo else None
 
 
 def _json_object(response: requests.Response) -> Mapping[str, Any] | None:
