@@ -1,10 +1,14 @@
-"""The network of a lab: one Docker bridge with a /24 of its own, and who has which address in it.
+"""The networks of a lab.
+
+One Docker bridge with a /24 of its own stands for the internet, and who has which address in it:
 
 .1          the machine itself: the lab's Hetzner and Gitea listen here
 .2          the mirror
 .3          Gitea, where it is the real one
 .4 - .9     other containers of the lab
 .10 - .254  servers
+
+A private network of its Hetzner is another bridge, with the range it was ordered with, and no way out of it.
 """
 
 import ipaddress
@@ -75,6 +79,36 @@ def find(lab: str) -> Network | None:
             return None
         raise
     return Network(lab, IPv4Network(subnet))
+
+
+def private_name(lab: str, network_id: int) -> str:
+    """The name of the Docker network that is this private network."""
+    return f"{network_name(lab)}.private-{network_id}"
+
+
+def ensure_private(lab: str, network_id: int, ip_range: str) -> str:
+    """The name of the private network, made now if it is not there. Raises DockerError."""
+    name = private_name(lab, network_id)
+    try:
+        docker_cli.run(("network", "inspect", name))
+    except DockerError as error:
+        if not error.not_found:
+            raise
+        # The gateway is Hetzner's first address too: no server ever gets it.
+        addresses = (f"--subnet={ip_range}", f"--gateway={IPv4Network(ip_range)[1]}")
+        docker_cli.run(
+            ("network", "create", "--driver=bridge", "--internal", *addresses, "--label", f"{LABEL}={lab}", name)
+        )
+    return name
+
+
+def remove_private(lab: str, network_id: int) -> None:
+    """Remove a private network; one that is not there is fine. Raises DockerError."""
+    try:
+        docker_cli.run(("network", "rm", private_name(lab, network_id)))
+    except DockerError as error:
+        if not error.not_found:
+            raise
 
 
 def remove(lab: str) -> None:

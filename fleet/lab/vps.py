@@ -21,7 +21,7 @@ from pathlib import Path
 
 from fleet.lab import docker_cli, firewall, network
 from fleet.lab.docker_cli import DockerError
-from fleet.lab.hetzner.hypervisor import Addresses, FirewallRule, HypervisorError, ServerSpec
+from fleet.lab.hetzner.hypervisor import Addresses, FirewallRule, HypervisorError, PrivateAddress, ServerSpec
 from fleet.lab.images import Images
 from fleet.lab.network import LABEL, Network
 
@@ -120,6 +120,11 @@ class DockerHypervisor:
             else:
                 _write(name, {firewall.RULES_FILE: text})
 
+    def remove_network(self, network_id: int) -> None:
+        """Remove the private network; one that is not there is fine."""
+        with _explained():
+            network.remove_private(self._lab, network_id)
+
     def drop_ssh(self, server_id: int, on: bool) -> None:
         """A fault: the server goes on, and packets to its SSH port are lost, until its next start."""
         with _explained():
@@ -129,8 +134,16 @@ class DockerHypervisor:
         name = self._container(spec.id)
         _remove([name])
         docker_cli.run(("create", "--name", name, *self._arguments(spec, addresses), self._image(spec.image)))
+        for place in spec.private:
+            self._connect(name, place)
         _write(name, files)
         docker_cli.run(("start", name))
+
+    def _connect(self, name: str, place: PrivateAddress) -> None:
+        """A second interface. The first one stays the one that has the way out."""
+        with self._reserving:
+            private = network.ensure_private(self._lab, place.network, place.ip_range)
+        docker_cli.run(("network", "connect", "--ip", place.ip, private, name))
 
     def _arguments(self, spec: ServerSpec, addresses: Addresses) -> Iterator[str]:
         yield from (*FLAGS, *MACHINE, "--hostname", spec.name)
@@ -202,7 +215,8 @@ def _addresses(lab: str) -> dict[int, str]:
         return {}
     form = (
         f'{{{{index .Config.Labels "{SERVER_LABEL}"}}}}'
-        "{{range .NetworkSettings.Networks}} {{with .IPAMConfig}}{{.IPv4Address}}{{end}}{{end}}"
+        f' {{{{with index .NetworkSettings.Networks "{network.network_name(lab)}"}}}}'
+        "{{with .IPAMConfig}}{{.IPv4Address}}{{end}}{{end}}"
     )
     rows = [line.split() for line in docker_cli.run(("inspect", "--format", form, *listed)).splitlines()]
     return {int(row[0]): row[1] for row in rows if len(row) > 1}

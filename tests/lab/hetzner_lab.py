@@ -70,6 +70,9 @@ class Recorder(NoHypervisor):
     def reset(self, server_id: int) -> None:
         self._note("reset", server_id)
 
+    def remove_network(self, network_id: int) -> None:
+        self._note("remove_network", network_id)
+
     def firewall(self, server_id: int, rules: tuple[FirewallRule, ...]) -> None:
         self._note("firewall", server_id, rules)
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from fleet.lab.hetzner.hypervisor import PrivateAddress
 from tests.lab.hetzner_lab import Lab, order, public_key
 
 
@@ -102,8 +103,20 @@ def test_a_network_gives_its_servers_addresses(lab: Lab) -> None:
     first, second = lab.server("a", networks=[number]), lab.server("b", networks=[number])
     assert [server["private_net"][0]["ip"] for server in (first, second)] == ["10.0.0.2", "10.0.0.3"]
     assert lab.refused("DELETE", f"/networks/{number}") == (422, "resource_in_use")
+    created = [call[1] for call in lab.below.calls if call[0] == "create"]
+    assert [spec.private for spec in created] == [
+        (PrivateAddress(number, "10.0.0.0/16", "10.0.0.2"),),
+        (PrivateAddress(number, "10.0.0.0/16", "10.0.0.3"),),
+    ]
     public = {"name": "x", "ip_range": "8.8.8.0/24"}
     assert lab.refused("POST", "/networks", public) == (422, "invalid_input")
+
+
+def test_a_network_that_is_deleted_goes_from_the_machine_below(lab: Lab) -> None:
+    number = lab.post("/networks", {"name": "net", "ip_range": "10.0.0.0/24"})["network"]["id"]
+    lab.delete(f"/networks/{number}")
+    lab.settle()
+    assert ("remove_network", number) in lab.below.calls
 
 
 def test_a_placement_group_holds_ten(lab: Lab) -> None:

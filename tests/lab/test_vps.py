@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from fleet.lab import docker_cli, firewall, images, mirror, network, vps
-from fleet.lab.hetzner.hypervisor import OPEN, FirewallRule, HypervisorError, ServerSpec
+from fleet.lab.hetzner.hypervisor import OPEN, FirewallRule, HypervisorError, PrivateAddress, ServerSpec
 from fleet.lab.images import Images
 from fleet.lab.network import Network
 from fleet.lab.vps import DockerHypervisor
@@ -146,7 +146,7 @@ class Lab:
             _run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(path))
         return path
 
-    def spec(self, server_id: int, image: str = "debian-13") -> ServerSpec:
+    def spec(self, server_id: int, image: str = "debian-13", private: tuple[PrivateAddress, ...] = ()) -> ServerSpec:
         """A server with a host key of ours, known before its first connection."""
         host_key = self.key(f"host{server_id}")
         public = host_key.with_suffix(".pub").read_text()
@@ -156,7 +156,7 @@ class Lab:
         keys = {"ed25519_private": host_key.read_text(), "ed25519_public": public}
         user_data = "#cloud-config\n" + json.dumps({"ssh_deletekeys": True, "ssh_keys": keys})
         login = self.key("operator").with_suffix(".pub").read_text().strip()
-        return spec(server_id, image=image, user_data=user_data, ssh_keys=(login,))
+        return spec(server_id, image=image, user_data=user_data, ssh_keys=(login,), private=private)
 
     def ssh(self, server_id: int, command: str) -> subprocess.CompletedProcess[str]:
         options = {
@@ -216,8 +216,10 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 
 @contextlib.contextmanager
-def server(lab: Lab, server_id: int, image: str = "debian-13") -> Iterator[ServerSpec]:
-    wanted = lab.spec(server_id, image)
+def server(
+    lab: Lab, server_id: int, image: str = "debian-13", private: tuple[PrivateAddress, ...] = ()
+) -> Iterator[ServerSpec]:
+    wanted = lab.spec(server_id, image, private)
     lab.hypervisor.create(wanted)
     try:
         lab.booted(server_id)
@@ -309,6 +311,35 @@ def test_a_firewall_holds_at_once_and_through_a_rebuild(lab: Lab) -> None:
         assert not lab.answers(5)
         lab.hypervisor.firewall(5, SSH_ONLY)
         lab.booted(5)
+
+
+@pytest.mark.e2e
+def test_a_private_network_joins_its_servers_and_nobody_else_gets_in(lab: Lab) -> None:
+    ours = "10.212.77.0/24"
+    places = {number: (PrivateAddress(60_001, ours, f"10.212.77.{number}"),) for number in (7, 8)}
+    with server(lab, 7, private=places[7]) as wanted, server(lab, 8, private=places[8]):
+        lab.hypervisor.firewall(7, SSH_ONLY)
+        for number in (7, 8):
+            lab.ssh(number, "systemd-run --quiet python3 -m http.server 8000")
+        look = "curl --silent --output /dev/null --max-time 3 --write-out '%{http_code}' http://10.212.77.7:8000/"
+        until = time.monotonic() + 10
+        while (found := lab.ssh(8, look).stdout) != "200" and time.monotonic() < until:
+            time.sleep(0.1)
+        assert found == "200"
+        # By its public address the firewall is in front of it; the private one is not known out there.
+        assert not lab.listens(7, 8000)
+        other = docker_cli.run(
+            ("run", "--rm", "--network", lab.network.name, "--entrypoint=sh", lab.images.job, "-c", f"{look} || true")
+        )
+        assert other == "000"
+        assert lab.hypervisor.reserve(7) == DockerHypervisor(lab.name, images=lab.images, network=lab.network).reserve(
+            7
+        )
+        lab.hypervisor.rebuild(wanted)
+        lab.booted(7)
+        assert "10.212.77.7/24" in lab.ssh(7, "ip -4 -br address").stdout
+    lab.hypervisor.remove_network(60_001)
+    lab.hypervisor.remove_network(60_001)
 
 
 @pytest.mark.e2e

@@ -9,6 +9,15 @@ class HypervisorError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class PrivateAddress:
+    """A server's place in a private network of this range."""
+
+    network: int
+    ip_range: str
+    ip: str
+
+
+@dataclass(frozen=True, slots=True)
 class ServerSpec:
     """What a hypervisor needs to make a server; `ssh_keys` are public keys for root."""
 
@@ -20,6 +29,7 @@ class ServerSpec:
     cores: int
     user_data: str
     ssh_keys: tuple[str, ...]
+    private: tuple[PrivateAddress, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +70,7 @@ class Hypervisor(Protocol):
         """Say at once which addresses `create` will give; the same id always gets the same ones."""
 
     def create(self, spec: ServerSpec) -> Addresses:
-        """Return when the server has an address. Raises HypervisorError."""
+        """Return when the server has its addresses, the private ones too. Raises HypervisorError."""
 
     def delete(self, server_id: int) -> None:
         """Remove the server; one that is gone is fine."""
@@ -73,6 +83,9 @@ class Hypervisor(Protocol):
 
     def rebuild(self, spec: ServerSpec) -> Addresses:
         """Replace the disk: the same id and addresses, nothing else stays."""
+
+    def remove_network(self, network_id: int) -> None:
+        """The private network has no server any more; one that never had any is fine."""
 
     def firewall(self, server_id: int, rules: tuple[FirewallRule, ...]) -> None:
         """Make these the effective rules; called on every change.
@@ -102,6 +115,9 @@ class NoHypervisor:
 
     def rebuild(self, spec: ServerSpec) -> Addresses:
         return self.reserve(spec.id)
+
+    def remove_network(self, network_id: int) -> None:
+        pass
 
     def firewall(self, server_id: int, rules: tuple[FirewallRule, ...]) -> None:
         pass

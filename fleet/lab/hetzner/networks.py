@@ -1,4 +1,4 @@
-"""Private networks and placement groups: records only; no packet goes through them."""
+"""Private networks and placement groups. The machine below makes a network when its first server needs it."""
 
 from ipaddress import ip_network
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from fleet.lab.hetzner.errors import ApiError, invalid
 from fleet.lab.hetzner.exchange import Answer, Json, Request
 from fleet.lab.hetzner.fields import free_name, listing, record, text
+from fleet.lab.hetzner.hypervisor import PrivateAddress
 from fleet.lab.hetzner.labels import read_labels
 from fleet.lab.hetzner.pages import record_page
 from fleet.lab.hetzner.project import Project
@@ -35,6 +36,7 @@ def delete_network(project: Project, request: Request) -> Answer:
     if network.members:
         raise ApiError(422, "resource_in_use", "network still has servers")
     del project.records.networks[network.id]
+    project.background(lambda: project.hypervisor.remove_network(network.id))
     return Answer(204)
 
 
@@ -100,6 +102,15 @@ def group_json(project: Project, group: PlacementGroup) -> Json:
         "servers": members,
         "type": "spread",
     }
+
+
+def private_addresses(project: Project, server_id: int) -> tuple[PrivateAddress, ...]:
+    """The server's place in each of its networks."""
+    return tuple(
+        PrivateAddress(network.id, network.ip_range, network.members[server_id])
+        for network in project.records.networks.values()
+        if server_id in network.members
+    )
 
 
 def next_address(network: Network) -> str:

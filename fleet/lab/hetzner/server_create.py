@@ -7,7 +7,7 @@ from fleet.lab.hetzner.errors import ApiError, no_capacity, over_quota
 from fleet.lab.hetzner.exchange import Answer, Request
 from fleet.lab.hetzner.firewalls import push
 from fleet.lab.hetzner.hypervisor import Addresses, HypervisorError, ServerSpec
-from fleet.lab.hetzner.networks import next_address
+from fleet.lab.hetzner.networks import next_address, private_addresses
 from fleet.lab.hetzner.project import Project
 from fleet.lab.hetzner.server_order import Order, read_order
 from fleet.lab.hetzner.servers import server_json
@@ -37,7 +37,7 @@ def create_server(project: Project, request: Request) -> Answer:
     return Answer(201, answer)
 
 
-def spec_of(server: Server) -> ServerSpec:
+def spec_of(project: Project, server: Server) -> ServerSpec:
     return ServerSpec(
         id=server.id,
         name=server.name,
@@ -47,16 +47,19 @@ def spec_of(server: Server) -> ServerSpec:
         cores=server.type.cores,
         user_data=server.user_data,
         ssh_keys=server.ssh_keys,
+        private=private_addresses(project, server.id),
     )
 
 
 def make_host(project: Project, server: Server, *, again: bool) -> None:
     """Have the machine below make the host, or make it again, then give it its firewall."""
+    with project.locked():
+        spec = spec_of(project, server)
     with project.host_lock(server.id):
         if again:
-            project.hypervisor.rebuild(spec_of(server))
+            project.hypervisor.rebuild(spec)
         else:
-            project.hypervisor.create(spec_of(server))
+            project.hypervisor.create(spec)
         project.forget_rules(server.id)
         server.hosted = True
     push(project, server.id)
