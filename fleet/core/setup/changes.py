@@ -15,7 +15,7 @@ from fleet.core.setup.docker import (
     docker_packages,
     pinned,
 )
-from fleet.core.setup.values import HOME, HostChange, HostWanted, PutFile, Run, WantedFile
+from fleet.core.setup.values import HOME, GoneFile, HostChange, HostWanted, PutFile, Run, WantedFile
 
 DOCKER_KEY = "9DC858229FC7DD38854AE2D88D81803C0EBFCD88"
 """Fingerprint of the key of Docker's archive (docs.docker.com, install on Debian)."""
@@ -51,6 +51,8 @@ def changes(facts: HostFacts, wanted: HostWanted) -> tuple[HostChange, ...]:
 
 
 def _changes(facts: HostFacts, wanted: HostWanted) -> Iterator[HostChange]:
+    for gone in wanted.gone:
+        yield from _remove(facts, gone)
     for file in wanted.before_docker:
         yield from _file(facts, file)
     yield from _file(facts, daemon_file(facts, wanted))
@@ -76,6 +78,15 @@ def in_place(file: WantedFile) -> str:
     """The file, written beside its place so far, goes there in the same breath as what must follow: cut in between,
     or failed, it does not look as wanted, and the next run does both again."""
     return f"mv {file.path}.new {file.path} && {{ {file.then} || {{ rm {file.path}; exit 1; }}; }}"
+
+
+def _remove(facts: HostFacts, gone: GoneFile) -> Iterator[HostChange]:
+    if gone.path not in facts.files and gone.going not in facts.files:
+        return
+    path, going = gone.path, gone.going
+    both = f"{{ [ ! -e {path} ] || mv {path} {going}; }} && {gone.then} && rm -f {going}"
+    command = both if gone.then else f"rm -f {path}"
+    yield Run(command, gone.what or f"remove {path}", gone.seconds, gone.restarts)
 
 
 def _tagged(image: str) -> str:
@@ -106,5 +117,6 @@ def probe_arguments(wanted: HostWanted) -> tuple[str, ...]:
     """What to ask the probe about."""
     every = {name for found in DISTRIBUTION_PACKAGES.values() for name in found}
     packages = sorted(every | set(ARCHIVE_PACKAGES) | set(wanted.packages))
-    paths = (*(file.path for file in wanted.files), DAEMON_JSON)
+    gone = (path for file in wanted.gone for path in (file.path, file.going))
+    paths = (*(file.path for file in wanted.files), *gone, DAEMON_JSON)
     return (*(f"file:{path}" for path in paths), *(f"package:{name}" for name in packages))

@@ -6,8 +6,9 @@ from functools import cache
 from fleet.core.errors import StepFailed
 from fleet.core.facts import HostFacts
 from fleet.core.inventory import DockerSettings, DockerSource
+from fleet.core.setup.part import joined_settings
 from fleet.core.setup.values import HostWanted, WantedFile
-from fleet.core.yaml_text import Plain, merge
+from fleet.core.yaml_text import Plain
 
 DAEMON_JSON = "/etc/docker/daemon.json"
 
@@ -37,7 +38,7 @@ def _daemon_file(open_files: int, active: bool, bridge: str, docker: DockerSetti
     }
     if docker.registry_mirror:
         settings["registry-mirrors"] = [docker.registry_mirror]
-    content = json.dumps(merge(settings, json.loads(more)), indent=2) + "\n"
+    content = json.dumps(joined_settings(settings, json.loads(more)), indent=2) + "\n"
     if not active:
         return WantedFile(DAEMON_JSON, content)
     restart = "systemctl restart docker"

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from fleet.core.secret import Secret
-from fleet.core.setup.values import WantedFile
+from fleet.core.setup.values import GoneFile, WantedFile
 from fleet.core.yaml_text import Plain, merge
 
 
@@ -21,7 +21,8 @@ class Given:
 class Part:
     """What one concern adds.
 
-    ``before_docker``, ``after_docker``: files, in order. ``daemon``: the Docker daemon's settings.
+    ``before_docker``, ``after_docker``: files, in order. ``gone``: files of ours that must not be there any more.
+    ``daemon``: the Docker daemon's settings.
     ``runner``: the runner's own configuration. ``environment``, ``mounts``: of the runner's container, mounts as
     ``SOURCE:TARGET:ro``. ``job_environment``, ``job_mounts`` (``SOURCE:TARGET``, read-only), ``job_options`` (of
     ``docker create``, one word each): of every job's container.
@@ -37,25 +38,39 @@ class Part:
     job_environment: Mapping[str, str] = field(default_factory=dict)
     job_mounts: tuple[str, ...] = ()
     job_options: tuple[str, ...] = ()
+    gone: tuple[GoneFile, ...] = ()
 
 
 def joined(parts: Iterable[Part]) -> Part:
-    """All parts as one: tuples one after the other, tables merged key by key."""
+    """All parts as one: tuples one after the other, tables merged key by key, lists of the daemon's joined."""
     whole = Part()
     for part in parts:
         whole = Part(
             whole.before_docker + part.before_docker,
             whole.after_docker + part.after_docker,
             tuple(dict.fromkeys(whole.packages + part.packages)),
-            merge(whole.daemon, part.daemon),
+            joined_settings(whole.daemon, part.daemon),
             merge(whole.runner, part.runner),
             {**whole.environment, **part.environment},
             whole.mounts + part.mounts,
             {**whole.job_environment, **part.job_environment},
             whole.job_mounts + part.job_mounts,
             whole.job_options + part.job_options,
+            whole.gone + part.gone,
         )
     return whole
+
+
+def joined_settings(one: Mapping[str, Plain], other: Mapping[str, Plain]) -> dict[str, Plain]:
+    """Settings of the daemon from two concerns: where both have a list, it is one list, each entry once."""
+    settings = merge(one, other)
+    for key, first in one.items():
+        second = other.get(key)
+        if isinstance(first, Mapping) and isinstance(second, Mapping):
+            settings[key] = joined_settings(first, second)
+        elif isinstance(first, list | tuple) and isinstance(second, list | tuple):
+            settings[key] = [*first, *(entry for entry in second if entry not in first)]
+    return settings
 
 
 def jobs_config(part: Part, own: Mapping[str, Plain]) -> dict[str, Plain]:

@@ -49,6 +49,22 @@ class WantedFile:
         return _digest(self.text)
 
 
+@dataclass(frozen=True, slots=True)
+class GoneFile:
+    """A file that we once put on hosts and that must not be there now. ``then`` is run after it went."""
+
+    path: str
+    then: str = ""
+    seconds: int = 60
+    restarts: bool = False
+    what: str = ""
+
+    @property
+    def going(self) -> str:
+        """Where it is until ``then`` has been done: cut in between, the next run does both again."""
+        return f"{self.path}.going"
+
+
 @cache
 def _digest(content: str) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
@@ -71,6 +87,7 @@ class HostWanted:
     bridge: str
     runner_url: str
     daemon: str = "{}"
+    gone: tuple[GoneFile, ...] = ()
 
     @property
     def files(self) -> tuple[WantedFile, ...]:

@@ -52,6 +52,7 @@ def host_wanted(
         bridge=bridge,
         runner_url=inventory.gitea.runner_url,
         daemon=json.dumps(part.daemon, sort_keys=True),
+        gone=part.gone,
     )
 
 
