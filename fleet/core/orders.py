@@ -8,13 +8,14 @@ from fleet.core.secret import Secret
 
 @dataclass(frozen=True, slots=True)
 class ServerOrder:
-    """One server to be made, in one type and location. ``user_data``: at most 32 KiB (API: POST /servers)."""
+    """One server to be made, in one type and location. ``user_data``: at most 32 KiB (API: POST /servers); secret,
+    as it holds the private half of the host key."""
 
     name: str
     type: str
     location: str
     image: str
-    user_data: str
+    user_data: Secret
     tags: Mapping[str, str]
     ssh_key: int
     firewall: int

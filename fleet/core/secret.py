@@ -1,31 +1,33 @@
 """A value that must not be seen: it prints as ``***`` everywhere, and says where it comes from."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
 class Secret:
     """Text that only ``reveal()`` shows. Equality compares the text; printing, logging and formatting do not.
 
-    Not a dataclass: ``dataclasses.asdict`` of anything that holds one would show the text.
+    Not a dataclass: ``dataclasses.asdict`` of anything that holds one would show the text. And the text is kept in a
+    function, so that whatever walks over attributes (a debugger, rich's inspect) meets no text either.
     """
 
-    __slots__ = ("_text",)
+    __slots__ = ("_show",)
 
     def __init__(self, text: str) -> None:
-        self._text = text
+        self._show: Callable[[], str] = lambda: text
 
     def __eq__(self, other: object) -> bool:
-        return self._text == other._text if isinstance(other, Secret) else NotImplemented
+        return self._show() == other._show() if isinstance(other, Secret) else NotImplemented
 
     def __hash__(self) -> int:
-        return hash(self._text)
+        return hash(self._show())
 
     def __deepcopy__(self, memo: object) -> "Secret":
         return self
 
     def reveal(self) -> str:
         """The text itself: for a header, for stdin, or for a 0600 file. Never for an argument or a log."""
-        return self._text
+        return self._show()
 
     def __repr__(self) -> str:
         return "***"

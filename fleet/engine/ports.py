@@ -63,7 +63,7 @@ class Cloud(Protocol):
     def reset_server(self, server_id: int) -> None:
         """Hard reset."""
 
-    def rebuild_server(self, server_id: int, image: str, user_data: str) -> None:
+    def rebuild_server(self, server_id: int, image: str, user_data: Secret) -> None:
         """Wipe the disk and start from the image again; keeps the paid hour."""
 
     def delete_server(self, server: Server) -> None:

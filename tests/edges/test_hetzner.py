@@ -124,7 +124,7 @@ def order(cloud: Cloud, name: str = "ci-build-1", **changes: str) -> ServerOrder
     key = cloud.ensure_ssh_key("fleet-ci", KEY, TAGS)
     firewall = cloud.ensure_firewall("fleet-ci", ("0.0.0.0/0", "::/0"), TAGS)
     plain = ServerOrder(
-        name, "cx33", "hel1", "debian-13", "#cloud-config\n{}", {**TAGS, "pool": "build"}, key, firewall
+        name, "cx33", "hel1", "debian-13", Secret("#cloud-config\n{}"), {**TAGS, "pool": "build"}, key, firewall
     )
     return replace(plain, **changes)  # type: ignore[arg-type]
 
@@ -468,7 +468,7 @@ def test_a_full_quota_names_the_limit_and_is_not_capacity(api: Api, cloud: Hetzn
 def test_a_name_that_is_taken_is_told(cloud: HetznerCloud) -> None:
     cloud.create_server(order(cloud))
     with pytest.raises(NameTaken):
-        cloud.create_server(order(cloud, user_data="#cloud-config\n{} # of somebody else", tags={"a": "b"}))  # type: ignore[arg-type]
+        cloud.create_server(order(cloud, user_data=Secret("#cloud-config\n{} # of somebody else"), tags={"a": "b"}))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("dropped", [True, False])
@@ -584,7 +584,7 @@ def test_tags_of_a_server_that_is_gone_are_none(cloud: HetznerCloud) -> None:
 def test_a_reset_and_a_rebuild_end_with_a_running_server(api: Api, cloud: HetznerCloud) -> None:
     made = cloud.create_server(order(cloud, type="cax21"))
     cloud.reset_server(made.id)
-    cloud.rebuild_server(made.id, "ubuntu-24.04", "#cloud-config\n{}")
+    cloud.rebuild_server(made.id, "ubuntu-24.04", Secret("#cloud-config\n{}"))
     server = raw(api, "GET", f"/servers/{made.id}")["server"]
     assert isinstance(server, dict)
     assert (server["status"], server["image"]["name"]) == ("running", "ubuntu-24.04")

@@ -12,6 +12,7 @@ from fleet.core.money import Catalog, ServerType
 from fleet.core.names import Tag
 from fleet.core.observation import Server, ServerStatus
 from fleet.core.orders import ServerOrder
+from fleet.core.secret import Secret
 from tests.fakes.clock import FakeClock
 
 MAKING = 4
@@ -110,7 +111,7 @@ class FakeCloud:
         _check_tags(order.tags)
         server = project.add(order.name, order.tags, order.type, order.location)
         project.created.append(order.name)
-        project.machinery.power_on(server, order.user_data)
+        project.machinery.power_on(server, order.user_data.reveal())
         project.clock.sleep(MAKING)
         return server
 
@@ -137,10 +138,10 @@ class FakeCloud:
         self._project.machinery.reset(server_id)
         self._project.clock.sleep(MAKING)
 
-    def rebuild_server(self, server_id: int, image: str, user_data: str) -> None:
+    def rebuild_server(self, server_id: int, image: str, user_data: Secret) -> None:
         self._must_exist(server_id)
         assert image, "an image is named"
-        self._project.machinery.rebuild(server_id, user_data)
+        self._project.machinery.rebuild(server_id, user_data.reveal())
         self._project.clock.sleep(MAKING)
 
     def delete_server(self, server: Server) -> None:

@@ -14,6 +14,7 @@ from fleet.core.inventory import Inventory
 from fleet.core.names import Tag, hostkey_line
 from fleet.core.observation import Job, JobState, Server
 from fleet.core.orders import Result, ServerOrder
+from fleet.core.secret import Secret
 from tests.fakes.calls import LATENCY, Calls
 from tests.fakes.clock import TICK, FakeClock
 from tests.fakes.cloud import FakeCloud, Project
@@ -172,7 +173,7 @@ class WatchedCloud(FakeCloud):
         self._world.accuse_if_heard_of("reset", server_id)
         super().reset_server(server_id)
 
-    def rebuild_server(self, server_id: int, image: str, user_data: str) -> None:
+    def rebuild_server(self, server_id: int, image: str, user_data: Secret) -> None:
         self._world.accuse_if_kept("rebuilt", server_id, self._born)
         self._world.accuse_if_heard_of("rebuilt", server_id)
         super().rebuild_server(server_id, image, user_data)

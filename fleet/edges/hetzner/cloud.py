@@ -122,13 +122,13 @@ class HetznerCloud:
         action = self._gate.once(doing, lambda client: client.servers.reset(ServerId(id=server_id)))
         self._actions.wait(doing, [action])
 
-    def rebuild_server(self, server_id: int, image: str, user_data: str) -> None:
+    def rebuild_server(self, server_id: int, image: str, user_data: Secret) -> None:
         """Wipe the disk and start from the image again; keeps the paid hour."""
         doing = f"rebuild server {server_id}"
         architecture = self._gate.call(doing, lambda client: _architecture(client, server_id))
         wanted = self._offers.image(image, architecture)
         answer = self._gate.once(
-            doing, lambda client: client.servers.rebuild(ServerId(id=server_id), wanted, user_data)
+            doing, lambda client: client.servers.rebuild(ServerId(id=server_id), wanted, user_data.reveal())
         )
         self._actions.wait(doing, [answer.action])
 
@@ -228,7 +228,7 @@ def _create(client: Client, order: ServerOrder, image: Image) -> tuple[Server, l
         image,
         ssh_keys=[SSHKey(id=order.ssh_key)],
         firewalls=[Firewall(id=order.firewall)],
-        user_data=order.user_data,
+        user_data=order.user_data.reveal(),
         labels=dict(order.tags),
         location=Location(name=order.location),
     )

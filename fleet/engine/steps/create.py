@@ -11,6 +11,7 @@ from fleet.core.names import Tag, birth_tags, hostkey_tag, is_ours, read_machine
 from fleet.core.observation import Server, ServerStatus
 from fleet.core.orders import ServerOrder
 from fleet.core.pricing import choices, growth_refused, server_price
+from fleet.core.secret import Secret
 from fleet.engine import memory
 from fleet.engine.steps import leave
 from fleet.engine.wait import wait_for
@@ -55,7 +56,7 @@ def _is_leaving(work: Work) -> bool:
 def _first_to_be_had(work: Work) -> Server:
     catalog = work.world.catalog
     private, public = work.world.hosts.new_host_key()
-    user_data = fill_user_data(work.world.user_data, private.reveal(), public)
+    user_data = fill_user_data(work.world.user_data, private, public)
     refused: list[str] = []
     for type_name, location in choices(work.pool, catalog):
         work.tell(f"{type_name} in {location}")
@@ -92,7 +93,7 @@ def _tags(work: Work, public: str, price: Price | None) -> dict[str, str]:
     return birth_tags(name, work.world.inventory.gitea, public, f"{price.hour.normalize():f}" if price else "")
 
 
-def _order(work: Work, type_name: str, location: str, user_data: str, tags: dict[str, str]) -> ServerOrder:
+def _order(work: Work, type_name: str, location: str, user_data: Secret, tags: dict[str, str]) -> ServerOrder:
     world = work.world
     public = world.hosts.public_key()
     return ServerOrder(
@@ -109,10 +110,10 @@ def _order(work: Work, type_name: str, location: str, user_data: str, tags: dict
     )
 
 
-def fill_user_data(template: str, private: str, public: str) -> str:
+def fill_user_data(template: str, private: Secret, public: str) -> Secret:
     """The user data of one server; JSON strings are YAML strings."""
-    keys = {"host_key_private": json.dumps(private), "host_key_public": json.dumps(public)}
-    return Template(template).substitute(keys)
+    keys = {"host_key_private": json.dumps(private.reveal()), "host_key_public": json.dumps(public)}
+    return Secret(Template(template).substitute(keys))
 
 
 def suspect(work: Work) -> None:
@@ -157,7 +158,7 @@ def rebuild(work: Work) -> None:
     _last_look(work)
     _suspect(work, server, "rebuild", hostkey=hostkey_tag(public))
     work.world.sessions.drop(work.name)
-    user_data = fill_user_data(work.world.user_data, private.reveal(), public)
+    user_data = fill_user_data(work.world.user_data, private, public)
     work.world.cloud.rebuild_server(server.id, work.pool.image, user_data)
 
 
