@@ -101,6 +101,7 @@ class SshServer:
         return self.running() < self._max_sessions
 
     def start(self, channel: paramiko.Channel, command: str, answered: threading.Event) -> None:
+        self.most_running = max(self.most_running, self.running() + 1)  # before it can end the others' wait
         process = subprocess.Popen(
             ["sh", "-c", command],
             stdin=subprocess.PIPE,
@@ -110,7 +111,6 @@ class SshServer:
             start_new_session=True,
         )
         self.processes.append(process)
-        self.most_running = max(self.most_running, self.running())
         thread = threading.Thread(target=_serve, args=(channel, process, answered))
         self._threads.append(thread)
         thread.start()
