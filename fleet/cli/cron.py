@@ -51,7 +51,7 @@ def install(every: EveryOption = None, only_down: OnlyDownOption = False, invent
     _refuse_namesake(crontab.block_of(before, wanted.name), path)
     line = crontab.line(minutes, _words("scale-down" if only_down else "scale", path, "--cron"), _folders())
     after = crontab.with_block(before, wanted.name, str(path), [line])
-    _prove(crontab.shell(_words("plan", path, "--json"), _folders()), path.parent / ".env")
+    prove(path)
     if after != before:
         crontab.write(after)
     _say(line)
@@ -126,13 +126,14 @@ def _refuse_namesake(block: "Block | None", path: Path) -> None:
     )
 
 
-def _prove(command: str, dotenv: Path) -> None:
+def prove(path: Path) -> None:
     """Looks at everything, as a pass will, with what cron gives it. Raises Refused with what is missing there."""
-    from fleet.edges import bare_shell
+    from fleet.edges import bare_shell, crontab
 
-    ended = bare_shell.run(command)
+    ended = bare_shell.run(crontab.shell(_words("plan", path, "--json"), _folders()))
     if ended.code == OK:
         return
+    dotenv = path.parent / ".env"
     said = ended.said.partition("\nwhat to do: ")[0].removeprefix("fleet: ") or f"exit code {ended.code}"
     raise Refused(
         f"fleet does not work in cron's environment: {said}",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typer._click import Command, Context, HelpFormatter
 
 COMMANDS = {
+    "doctor": ("fleet.cli.doctor:doctor", "Look at everything before money is spent. Changes nothing."),
     "plan": ("fleet.cli.plan:plan", "Show what `fleet up` would do, why, and what it costs."),
     "up": ("fleet.cli.up:up", "Create the machines that are missing, repair what is broken."),
     "status": ("fleet.cli.status:status", "Show every machine, its jobs, its cost, and what is wrong."),

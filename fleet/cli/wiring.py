@@ -6,12 +6,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fleet.core.inventory import Inventory
 from fleet.core.preflight import check_catalog
+from fleet.core.secret import Secret, SecretSource
 from fleet.core.setup import host_wanted
 from fleet.engine.ports import Clock
 from fleet.engine.world import Sessions, Shared, World
+
+if TYPE_CHECKING:
+    from fleet.edges.gitea import GiteaHttp
+    from fleet.edges.hetzner import HetznerCloud
+    from fleet.edges.ssh_keys import OperatorKey
 
 
 class RealClock:
@@ -47,24 +54,16 @@ def open_world(option: str | None) -> Iterator[World]:
 
 
 def _world(inventory: Inventory, clock: Clock) -> World:
-    from fleet.edges import schedules, secrets
-    from fleet.edges.gitea import GiteaHttp
-    from fleet.edges.hetzner import HetznerCloud
+    from fleet.edges import schedules
     from fleet.edges.ssh import SshHosts
-    from fleet.edges.ssh_keys import OperatorKey
 
-    base = Path(inventory.source).parent
-    gitea_token = secrets.resolve(inventory.gitea.token, what="gitea.token", env=os.environ, base=base)
-    cloud_token = secrets.resolve(inventory.hetzner.token, what="hetzner.token", env=os.environ, base=base)
-    locked = inventory.ssh.passphrase
-    passphrase = secrets.resolve(locked, what="ssh.passphrase", env=os.environ, base=base) if locked else None
-    cloud = HetznerCloud(inventory.hetzner.endpoint, cloud_token, fleet_tag=inventory.name)
+    gitea, cloud = open_gitea(inventory), open_cloud(inventory)
+    key = open_key(inventory)
     catalog = cloud.catalog()
     check_catalog(inventory, catalog)
     inventory = schedules.effective(inventory, cloud.now())
-    gitea = GiteaHttp(inventory.gitea, gitea_token)
     gitea.version()
-    hosts = SshHosts(OperatorKey.from_settings(inventory.ssh, inventory.name, _config_folder(), passphrase))
+    hosts = SshHosts(key)
     stack = shipped("stack")
     return World(
         inventory=inventory,
@@ -79,6 +78,36 @@ def _world(inventory: Inventory, clock: Clock) -> World:
         sessions=Sessions(hosts),
         shared=Shared(),
     )
+
+
+def open_cloud(inventory: Inventory) -> "HetznerCloud":
+    """Its Hetzner project. Raises CredentialsError when there is no token."""
+    from fleet.edges.hetzner import HetznerCloud
+
+    token = _secret(inventory, inventory.hetzner.token, "hetzner.token")
+    return HetznerCloud(inventory.hetzner.endpoint, token, fleet_tag=inventory.name)
+
+
+def open_gitea(inventory: Inventory) -> "GiteaHttp":
+    """Its Gitea. Raises CredentialsError when there is no token."""
+    from fleet.edges.gitea import GiteaHttp
+
+    return GiteaHttp(inventory.gitea, _secret(inventory, inventory.gitea.token, "gitea.token"))
+
+
+def open_key(inventory: Inventory) -> "OperatorKey":
+    """The key we log in with; nothing is read or made yet. Raises CredentialsError when its passphrase is missing."""
+    from fleet.edges.ssh_keys import OperatorKey
+
+    locked = inventory.ssh.passphrase
+    passphrase = _secret(inventory, locked, "ssh.passphrase") if locked else None
+    return OperatorKey.from_settings(inventory.ssh, inventory.name, _config_folder(), passphrase)
+
+
+def _secret(inventory: Inventory, source: SecretSource, what: str) -> Secret:
+    from fleet.edges import secrets
+
+    return secrets.resolve(source, what=what, env=os.environ, base=Path(inventory.source).parent)
 
 
 def state_folder() -> Path:

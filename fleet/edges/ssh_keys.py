@@ -79,6 +79,20 @@ class OperatorKey:
         with self.unlocked() as key:
             return public_line_of(key)
 
+    def is_there(self) -> bool:
+        """Whether it exists already; one of the fleet's own is made when it is first needed."""
+        return self._agent or (self._path is not None and (self._path.exists() or not self._own))
+
+    def place(self) -> str:
+        """Where it is, in words."""
+        if self._agent:
+            return f"the SSH agent's {self._path}" if self._path else "the SSH agent's key"
+        return str(self._path)
+
+    def fingerprint(self) -> str:
+        """``SHA256:...`` of the public half. Raises CredentialsError when it cannot be used."""
+        return fingerprint(self.public_line())
+
     @contextmanager
     def unlocked(self) -> Iterator[paramiko.PKey]:
         """The key, ready to sign. Raises CredentialsError."""

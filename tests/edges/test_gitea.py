@@ -660,3 +660,21 @@ def test_a_private_ca_is_trusted_when_the_system_or_requests_is_told(
 
 def test_http_where_https_was_meant_has_a_hint(server: Scripted) -> None:
     assert "http:// instead of https://" in version_failure(server.serving.url.replace("http:", "https:"))
+
+
+# --- what it calls itself -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answer", "root"),
+    [
+        (give({"issuer": "https://gitea.example"}), "https://gitea.example"),
+        (give({"issuer": 3}), None),
+        (give({"errors": None}, 404), None),
+        (HTML, None),
+    ],
+)
+def test_what_gitea_calls_itself_is_read_where_it_says_so(server: Scripted, answer: Answer, root: str | None) -> None:
+    server.answers.append(answer)
+    assert server.edge().root_url() == root
+    assert "authorization" not in server.seen[0].headers

@@ -937,3 +937,32 @@ def test_the_token_is_in_no_error(api: Api, cloud: HetznerCloud) -> None:
     with pytest.raises(CredentialsError) as caught:
         cloud.servers()
     assert TOKEN not in f"{caught.value}{caught.value.hint}{cloud!r}{vars(cloud)}"
+
+
+# --- what doctor asks ---------------------------------------------------------------------------------
+
+
+def test_whether_a_token_may_write_is_found_out_by_changing_nothing(
+    cloud: HetznerCloud, api: Api, endpoint: str, time: Time
+) -> None:
+    cloud.check_write()
+    reader = connect(endpoint, time, READ_ONLY)
+    with pytest.raises(CredentialsError, match="token_readonly"):
+        reader.check_write()
+    reader.close()
+    assert api.asked("PUT", "/ssh_keys/0") == 2
+
+
+def test_the_calls_left_are_what_the_last_answer_said(cloud: HetznerCloud) -> None:
+    assert cloud.calls_left() is None
+    cloud.now()
+    assert cloud.calls_left() == (3599, 3600)
+    cloud.servers()
+    assert cloud.calls_left() == (3598, 3600)
+
+
+def test_an_image_that_is_there_is_passed_and_another_named_with_the_nearest(cloud: HetznerCloud) -> None:
+    cloud.check_image("debian-13", "x86")
+    with pytest.raises(CloudError, match="image not found: debian-31") as error:
+        cloud.check_image("debian-31", "x86")
+    assert "debian-13" in error.value.hint

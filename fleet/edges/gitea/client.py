@@ -69,6 +69,12 @@ class GiteaHttp:
         newest = ".".join(map(str, NEWEST_KNOWN))
         return f"{self._wire.shown} is Gitea {version}; the newest that fleet knows is {newest}"
 
+    def root_url(self) -> str | None:
+        """What this Gitea calls itself (ROOT_URL), or None where it does not say."""
+        answer = self._wire.send("GET", "/.well-known/openid-configuration", {})
+        issuer = (answer.body or {}).get("issuer")
+        return issuer if answer.is_success and isinstance(issuer, str) else None
+
     def runners(self) -> tuple[Runner, ...]:
         """All runners of our scope, at most two seconds old."""
         return self._runners.get()

@@ -25,6 +25,7 @@ class Budget:
         self._door = threading.Lock()
         self._state = threading.Lock()
         self._left = float("inf")
+        self._limit = float("inf")
         self._reserve = 0.0
         self._per_second = 1.0
         self._at = monotonic()
@@ -57,9 +58,14 @@ class Budget:
                 reset = float(headers.get("RateLimit-Reset", 0))
             except (KeyError, ValueError):
                 return
-            self._left, self._at = left, self._monotonic()
+            self._left, self._limit, self._at = left, limit, self._monotonic()
             self._reserve = min(RESERVE, limit // 10)
             self._per_second = self._refill(limit, left, reset)
+
+    def calls_left(self) -> tuple[int, int] | None:
+        """What was left when an answer last told, and the limit."""
+        with self._state:
+            return None if self._limit == float("inf") else (int(self._left), int(self._limit))
 
     def now(self) -> datetime | None:
         """The API's time now, or None before its first answer."""

@@ -141,6 +141,18 @@ class HetznerCloud:
         """Types, locations and prices, asked for once."""
         return self._offers.catalog()
 
+    def check_write(self) -> None:
+        """See whether the token may write, by a change of what does not exist. Raises CredentialsError."""
+        self._gate.find("try whether the token may write", _change_nothing)
+
+    def check_image(self, name: str, architecture: str) -> None:
+        """Raises CloudError with the nearest names when there is no such image."""
+        self._offers.image(name, architecture)
+
+    def calls_left(self) -> tuple[int, int] | None:
+        """What is left of this hour's calls, and the limit, as the last answer said; None when it did not."""
+        return self._gate.calls_left()
+
     def ensure_ssh_key(self, name: str, public_key: str, tags: Mapping[str, str]) -> int:
         """The id of our SSH key: found by fingerprint, else made."""
         return self._things.ensure_ssh_key(name, public_key, tags)
@@ -188,6 +200,11 @@ class HetznerCloud:
         if now is None:
             raise CloudError(f"could not create server {made.name}: it vanished", code="not_found")
         return now
+
+
+def _change_nothing(client: Client) -> None:
+    """No key has this id, so there is nothing to be changed; a token that may not write is refused before that."""
+    client.request("PUT", "/ssh_keys/0", json={"name": "fleet-doctor"})
 
 
 def _read_servers(client: Client) -> tuple[Server, ...]:

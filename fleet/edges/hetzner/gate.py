@@ -106,6 +106,10 @@ class Gate:
             raise CloudError(f"could not ask for the time: {self.endpoint} does not send a Date")
         return now
 
+    def calls_left(self) -> tuple[int, int] | None:
+        """Calls left in this hour and the limit, by the last answer that said so."""
+        return self._budget.calls_left()
+
     def close(self) -> None:
         """Close all connections."""
         self._adapter.close()

@@ -1,0 +1,162 @@
+"""``fleet doctor``: everything that can be wrong before money is spent, looked at in one go. Changes nothing."""
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from fleet.cli import wiring
+from fleet.cli.exits import FAILED, OK, with_verdict
+from fleet.cli.options import InventoryOption, JsonOption
+from fleet.cli.story import looking
+from fleet.core import doctor as core
+from fleet.core.doctor import Check, Grade, counted
+from fleet.core.errors import FleetError, InventoryError, Refused
+from fleet.core.inventory import Inventory
+from fleet.core.preflight import check_catalog
+
+if TYPE_CHECKING:
+    from fleet.edges.hetzner import HetznerCloud
+
+STYLES = {Grade.OK: "green", Grade.WARNING: "yellow", Grade.ERROR: "bold red"}
+
+
+@with_verdict
+def doctor(json: JsonOption = False, inventory: InventoryOption = None) -> int:
+    """Look at everything before money is spent: inventory, Gitea, Hetzner, keys, cron. Changes nothing.
+
+    Exit 1 when something is an error; warnings alone are 0.
+    """
+    with looking("looking at everything", quiet=json) as seen:
+        checks = list(_all(inventory, seen))
+    console = Console(highlight=False)
+    if json:
+        console.print_json(data={"checks": [_json(check) for check in checks]})
+    else:
+        console.print(_table(checks), _sum(checks), sep="\n")
+    return FAILED if any(check.grade is Grade.ERROR for check in checks) else OK
+
+
+def _all(option: str | None, seen: Callable[[str], None]) -> Iterator[Check]:
+    """Area by area: one that fails does not hide the others. Without an inventory there is nothing to look at."""
+    try:
+        inventory = wiring.load_inventory(option)
+    except InventoryError as error:
+        yield from (Check("inventory", Grade.ERROR, str(problem), error.hint) for problem in error.problems)
+        return
+    yield from core.of_inventory(inventory)
+    for area, look in AREAS.items():
+        seen(area)
+        yield from _looked(area, look(inventory))
+
+
+def _looked(area: str, checks: Iterable[Check]) -> Iterator[Check]:
+    """What was found until something failed, and then that, with what to type."""
+    try:
+        yield from checks
+    except FleetError as error:
+        yield Check(area, Grade.ERROR, error.message, error.hint)
+
+
+def _hetzner(inventory: Inventory) -> Iterator[Check]:
+    cloud = wiring.open_cloud(inventory)
+    try:
+        yield from _of_cloud(inventory, cloud)
+    finally:
+        cloud.close()
+
+
+def _of_cloud(inventory: Inventory, cloud: "HetznerCloud") -> Iterator[Check]:
+    catalog = cloud.catalog()
+    yield core.of_clock(datetime.now(UTC), cloud.now())
+    cloud.check_write()
+    yield core.ok("hetzner", f"{inventory.hetzner.endpoint}: the token may read and write")
+    calls = cloud.calls_left()
+    if calls is not None:
+        yield core.of_calls(*calls)
+    check_catalog(inventory, catalog)
+    yield from core.of_catalog(inventory, catalog)
+    for pool in inventory.pools:
+        architectures = {kind.architecture for name in pool.types if (kind := catalog.type(name))}
+        for architecture in sorted(architectures):
+            cloud.check_image(pool.image, architecture)
+            yield core.ok("types", f"pools.{pool.name}: image {pool.image} is there for {architecture}")
+    yield from (core.warning("types", sentence, "change it in the inventory") for sentence in cloud.warnings())
+
+
+def _gitea(inventory: Inventory) -> Iterator[Check]:
+    gitea = wiring.open_gitea(inventory)
+    try:
+        version = gitea.version()
+        gitea.runners()
+        gitea.jobs()
+        gitea.registration_token()
+        yield from core.of_gitea(inventory, version, gitea.root_url(), gitea.note())
+    finally:
+        gitea.close()
+
+
+def _ssh(inventory: Inventory) -> Iterator[Check]:
+    """The key is only looked at: ``up`` makes the fleet's own when it first needs it."""
+    key = wiring.open_key(inventory)
+    if key.is_there():
+        yield core.ok("ssh", f"{key.place()}: {key.fingerprint()}")
+    else:
+        yield core.ok("ssh", f"{key.place()} is made by the first `fleet up`")
+    if set(inventory.ssh.allow_from) & {"0.0.0.0/0", "::/0"}:
+        yield core.warning(
+            "ssh", "port 22 of machines is open to everybody (keys only)", 'ssh.allow_from = ["203.0.113.7/32"]'
+        )
+
+
+def _cron(inventory: Inventory) -> Iterator[Check]:
+    """Whether passes run by themselves, and with all that cron's bare environment gives them."""
+    from fleet.cli.cron import prove
+    from fleet.edges import crontab
+
+    try:
+        block = crontab.block_of(crontab.read(), inventory.name)
+    except Refused as error:  # a computer without cron: passes may run elsewhere
+        yield core.warning("cron", error.message, error.hint)
+        return
+    if block is None:
+        yield core.warning("cron", "no pass runs from your crontab: machines leave only by hand", "fleet cron install")
+        return
+    source = Path(inventory.source)
+    prove(source.parent.resolve() / source.name)
+    yield core.ok("cron", "passes run from your crontab, and find all they need in cron's environment")
+
+
+AREAS: dict[str, Callable[[Inventory], Iterator[Check]]] = {
+    "gitea": _gitea,
+    "hetzner": _hetzner,
+    "ssh": _ssh,
+    "cron": _cron,
+}
+"""In the order a person would mend them."""
+
+
+def _table(checks: list[Check]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
+    for _ in range(2):
+        table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for check in checks:
+        fix = (f"\n-> {check.fix}", "italic") if check.fix else ""
+        table.add_row(Text(check.grade, STYLES[check.grade]), check.area, Text.assemble(check.text, fix))
+    return table
+
+
+def _sum(checks: list[Check]) -> str:
+    count = {grade: sum(check.grade is grade for check in checks) for grade in Grade}
+    if not count[Grade.ERROR] and not count[Grade.WARNING]:
+        return "all is well: fleet plan"
+    return f"{counted(count[Grade.ERROR], 'error')}, {counted(count[Grade.WARNING], 'warning')}"
+
+
+def _json(check: Check) -> dict[str, str]:
+    return {"area": check.area, "grade": check.grade.value, "text": check.text, "fix": check.fix}
