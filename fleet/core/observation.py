@@ -21,7 +21,8 @@ class ServerStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Hetzner's object. ``created`` is when its first paid hour began."""
+    """Hetzner's object. ``created`` is when its first paid hour began. ``networks``: its address in each private
+    network it is in, by the network's id."""
 
     id: int
     name: str
@@ -34,6 +35,7 @@ class Server:
     tags: Mapping[str, str] = field(default_factory=dict)
     volumes: tuple[int, ...] = ()
     primary_ips: tuple[int, ...] = ()
+    networks: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

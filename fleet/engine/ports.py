@@ -85,6 +85,9 @@ class Cloud(Protocol):
     def set_firewall_tags(self, firewall_id: int, changes: Mapping[str, str | None]) -> None:
         """Change only these tags of the firewall (None removes), read by id, written, read back."""
 
+    def network_id(self, name: str) -> int:
+        """The id of the private network of this name, asked for once. Raises Refused where there is none."""
+
     def leftovers(self, tags: Mapping[str, str]) -> tuple[str, ...]:
         """What carries all these tags, belongs to no server, and is billed: volumes, primary IPs; as words."""
 

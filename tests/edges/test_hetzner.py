@@ -13,7 +13,9 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from hcloud import APIException
+from hcloud import APIException, Client
+from hcloud.images import Image
+from hcloud.server_types import ServerType
 
 from fleet.core.errors import (
     CloudError,
@@ -24,6 +26,7 @@ from fleet.core.errors import (
     NoCapacity,
     QuotaExceeded,
     RateLimited,
+    Refused,
     Unreachable,
 )
 from fleet.core.money import price_of
@@ -130,6 +133,23 @@ def order(cloud: Cloud, name: str = "ci-build-1", **changes: str) -> ServerOrder
 
 
 KEY = public_key()
+
+
+def test_a_server_says_its_address_in_each_private_network(cloud: HetznerCloud, endpoint: str) -> None:
+    client = Client(TOKEN, api_endpoint=endpoint)
+    made = client.networks.create("inside", "10.7.0.0/16")
+    assert cloud.network_id("inside") == made.id
+    plain = cloud.create_server(order(cloud))
+    kind, image = ServerType(name="cx33"), Image(name="debian-13")
+    client.servers.create("ci-build-2", kind, image, networks=[made])
+    inside = cloud.server_named("ci-build-2")
+    assert inside is not None
+    assert (plain.networks, inside.networks) == ({}, {made.id: "10.7.0.2"})
+
+
+def test_a_network_that_is_not_there_is_said(cloud: HetznerCloud) -> None:
+    with pytest.raises(Refused, match="no private network elsewhere"):
+        cloud.network_id("elsewhere")
 
 
 def until_awaited(cloud: HetznerCloud, actions: int) -> None:

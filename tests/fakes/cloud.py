@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Protocol
 
-from fleet.core.errors import CloudError, NameTaken, NoCapacity, QuotaExceeded
+from fleet.core.errors import CloudError, NameTaken, NoCapacity, QuotaExceeded, Refused
 from fleet.core.money import Catalog, ServerType
 from fleet.core.names import Tag
 from fleet.core.observation import Server, ServerStatus
@@ -40,7 +40,7 @@ class Machinery(Protocol):
 class Project:
     """One Hetzner project. ``room``: how many are still to be had by (type, location); not named means many.
 
-    ``keys`` and ``firewalls``: the tags of each, by name and id.
+    ``keys`` and ``firewalls``: the tags of each, by name and id. ``networks``: ids of private networks by name.
     """
 
     clock: FakeClock
@@ -50,6 +50,7 @@ class Project:
     quota: int = 10
     keys: dict[tuple[str, int], Mapping[str, str]] = field(default_factory=dict)
     firewalls: dict[tuple[str, int], Mapping[str, str]] = field(default_factory=dict)
+    networks: dict[str, int] = field(default_factory=dict)
     created: list[str] = field(default_factory=list)
     next_id: int = 100
 
@@ -176,6 +177,11 @@ class FakeCloud:
         tags = {name: value for name, value in both.items() if value is not None}
         _check_tags(tags)
         self._project.firewalls[key] = tags
+
+    def network_id(self, name: str) -> int:
+        if name not in self._project.networks:
+            raise Refused(f"the project has no private network {name}")
+        return self._project.networks[name]
 
     def leftovers(self, tags: Mapping[str, str]) -> tuple[str, ...]:
         """None: nothing here is billed but servers."""

@@ -14,7 +14,7 @@ from hcloud.servers import BoundServer
 from hcloud.servers import Server as ServerId
 from hcloud.ssh_keys import SSHKey
 
-from fleet.core.errors import CloudError, FleetError
+from fleet.core.errors import CloudError, FleetError, Refused
 from fleet.core.money import Catalog
 from fleet.core.names import Tag
 from fleet.core.observation import Server
@@ -51,6 +51,7 @@ class HetznerCloud:
     ) -> None:
         self._gate = Gate(endpoint, token, sleep=sleep, monotonic=monotonic)
         self._servers: Shared[tuple[Server, ...]] = Shared(KEEP, monotonic)
+        self._networks: Shared[int] = Shared(float("inf"), monotonic)
         self._actions = Actions(self._gate, self._servers)
         self._offers = Offers(self._gate)
         self._removal = Removal(self._gate, self._actions, fleet_tag)
@@ -169,6 +170,11 @@ class HetznerCloud:
         """Change only these tags of the firewall (None removes), read by id, written, read back."""
         self._things.set_firewall_tags(firewall_id, changes)
 
+    def network_id(self, name: str) -> int:
+        """The id of the private network of this name, asked for once. Raises Refused where there is none."""
+        doing = f"look for network {name}"
+        return self._networks.get(name, lambda: self._gate.call(doing, lambda client: _network_id(client, name)))
+
     def leftovers(self, tags: Mapping[str, str]) -> tuple[str, ...]:
         """What carries all these tags, belongs to no server, and is billed."""
         return self._things.leftovers(tags)
@@ -235,6 +241,13 @@ def _read_pages(client: Client) -> tuple[dict[int, Server], set[int]]:
 def _named(client: Client, name: str) -> Server | None:
     found = client.servers.get_by_name(name)
     return from_server(found) if found else None
+
+
+def _network_id(client: Client, name: str) -> int:
+    found = client.networks.get_by_name(name)
+    if found is None:
+        raise Refused(f"the Hetzner project has no private network {name}", hint="make it in the Console first")
+    return there(found.id)
 
 
 def _create(client: Client, order: ServerOrder, image: Image) -> tuple[Server, list[BoundAction]]:
