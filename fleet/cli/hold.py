@@ -12,6 +12,7 @@ from fleet.cli.options import InventoryOption
 from fleet.cli.wiring import open_world
 from fleet.core.machine import join
 from fleet.core.names import Tag
+from fleet.engine.marks import mark
 from fleet.engine.observe import observe
 
 
@@ -26,8 +27,7 @@ def hold(
     with open_world(inventory) as world:
         until = f"until.{int(world.cloud.now().timestamp()) + length}" if length else "person"
         for machine in chosen(join(world.inventory, observe(world, hosts=False)), machines):
-            assert machine.server is not None
-            world.cloud.set_tags(machine.server.id, {Tag.HELD: until})
+            mark(world, machine, {Tag.HELD: until})
             Console(highlight=False).print(f"{machine.name} is held{f' for {for_}' if for_ else ''}")
     return OK
 
@@ -37,7 +37,6 @@ def release(machines: MachineNames, inventory: InventoryOption = None) -> int:
     """Let passes and commands touch held machines again."""
     with open_world(inventory) as world:
         for machine in chosen(join(world.inventory, observe(world, hosts=False)), machines):
-            assert machine.server is not None
-            world.cloud.set_tags(machine.server.id, {Tag.HELD: None})
+            mark(world, machine, {Tag.HELD: None})
             Console(highlight=False).print(f"{machine.name} is released")
     return OK

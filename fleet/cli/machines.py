@@ -13,13 +13,13 @@ MachineNames = Annotated[list[str], typer.Argument(metavar="MACHINE...", help="N
 
 
 def chosen(machines: Sequence[Machine], names: Sequence[str]) -> list[Machine]:
-    """These machines with a server, in this order; a pool's name stands for all of its machines.
+    """These machines with a host, in this order; a pool's name stands for all of its machines.
 
     Raises Refused naming what is not there.
     """
     found: list[Machine] = []
     for name in dict.fromkeys(names):
-        mine = [m for m in machines if m.server is not None and (m.name == name or _pool(m) == name)]
+        mine = [m for m in machines if (m.server or m.static) and (m.name == name or _pool(m) == name)]
         if not mine:
             known = ", ".join(machine.name for machine in machines) or "none"
             raise Refused(f"there is no machine or pool {name}", hint=f"machines: {known}")

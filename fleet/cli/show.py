@@ -28,6 +28,8 @@ PHASE_STYLES = {
     Phase.BUSY: "cyan",
     Phase.LOST: "bold red",
     Phase.GHOST: "red",
+    Phase.STRAY: "red",
+    Phase.UNKNOWN: "yellow",
     Phase.ORPHAN: "red",
     Phase.OFFLINE: "yellow",
 }

@@ -102,13 +102,19 @@ def _cells(machine: Machine, now: datetime) -> tuple[str | Text, ...]:
     return (
         machine.name,
         show.phase_text(machine),
-        server.type if server else "",
+        server.type if server else "static" if machine.static else "",
         server.location if server else "",
-        (server.ipv4 or server.ipv6 or "") if server else "",
+        _address(machine),
         f"{len(machine.jobs)}{capacity}",
         f"{paid_minutes_left(server.created, now)} min" if server else "",
         f"{100 - 100 * facts.disk_free // facts.disk_size}%" if facts and facts.disk_size else "?",
     )
+
+
+def _address(machine: Machine) -> str:
+    if machine.server is not None:
+        return machine.server.ipv4 or machine.server.ipv6 or ""
+    return machine.static.host.address if machine.static is not None else ""
 
 
 def _findings(plan: Plan) -> list[Any]:
@@ -145,9 +151,10 @@ def _machine_json(machine: Machine, now: datetime, world: World) -> dict[str, An
         "pool": machine.pool.name if machine.pool else None,
         "phase": machine.phase.value,
         "server": server.id if server else None,
+        "static": machine.static is not None,
         "type": server.type if server else None,
         "location": server.location if server else None,
-        "address": (server.ipv4 or server.ipv6) if server else None,
+        "address": _address(machine) or None,
         "runner": machine.runner.id if machine.runner else None,
         "jobs": [{"id": job.id, "name": job.name, "repo": job.repo} for job in machine.jobs],
         "paid_minutes_left": paid_minutes_left(server.created, now) if server else None,

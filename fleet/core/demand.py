@@ -77,14 +77,26 @@ def _choose(able: Sequence[str], free: dict[str, int], room: dict[str, int]) -> 
 
 
 def _free_slots(pool: Pool, machines: Sequence[Machine]) -> int:
-    """Of machines in service, and of those on their way."""
-    mine = [machine for machine in machines if machine.pool is pool]
+    """Of machines in service, and of servers on their way. A static host that is not in service may never be."""
+    mine = [machine for machine in machines if machine.pool is pool and stays(machine)]
     serving = sum(max(pool.runner.capacity - len(m.jobs), 0) for m in mine if m.phase in SERVING)
-    return serving + pool.runner.capacity * sum(m.phase in ON_THE_WAY for m in mine)
+    return serving + pool.runner.capacity * sum(m.phase in ON_THE_WAY and m.static is None for m in mine)
+
+
+def stays(machine: Machine) -> bool:
+    """Whether the inventory does not ask it to go: only a static host may be asked that."""
+    return machine.static is None or machine.static.wanted
+
+
+def serving_hosts(pool: Pool, machines: Sequence[Machine]) -> int:
+    """The static hosts of a pool that take jobs now: so many servers fewer are needed."""
+    mine = (machine for machine in machines if machine.pool is pool and machine.static is not None)
+    return sum(machine.phase in SERVING and stays(machine) for machine in mine)
 
 
 def _room(pool: Pool, machines: Sequence[Machine]) -> int:
-    have = sum(machine.pool is pool and machine.phase in SERVING | ON_THE_WAY for machine in machines)
+    servers = [machine for machine in machines if machine.pool is pool and machine.static is None]
+    have = sum(machine.phase in SERVING | ON_THE_WAY for machine in servers)
     return max(pool.max - have, 0) * pool.runner.capacity
 
 
@@ -96,20 +108,24 @@ def _demand(pool: Pool, machines: Sequence[Machine], waiting: int) -> Demand:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How many machines a pool should have. ``needed``: what its jobs would fit on if they were packed."""
+    """How many servers a pool should have. ``needed``: what its jobs would fit on if they were packed."""
 
     wanted: int
     needed: int
     reason: str
 
 
-def size(pool: Pool, demand: Demand) -> Size:
-    """clamp(max(busy, ceil((running + waiting) / capacity)) + idle, min, max)."""
+def size(pool: Pool, demand: Demand, hosts: int = 0) -> Size:
+    """clamp(max(busy, ceil((running + waiting) / capacity)) + idle - hosts, min, max).
+
+    ``hosts``: the static hosts that take jobs now.
+    """
     packed = math.ceil((demand.running + demand.waiting) / pool.runner.capacity)
-    wanted = _clamp(max(demand.busy, packed) + pool.idle, pool)
-    needed = _clamp(packed + pool.idle, pool)
+    wanted = _clamp(max(demand.busy, packed) + pool.idle - hosts, pool)
+    needed = _clamp(packed + pool.idle - hosts, pool)
     parts = [f"{demand.running} running", f"{demand.waiting} waiting"]
     parts += [f"{pool.idle} kept free"] if pool.idle else []
+    parts += [f"{hosts} on static hosts"] if hosts else []
     bounds = f"min {pool.min}, max {pool.max}"
     return Size(wanted, needed, f"{', '.join(parts)}; {bounds}")
 

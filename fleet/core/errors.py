@@ -19,6 +19,7 @@ FleetError
 │   ├── HostSilent           no answer on SSH
 │   ├── LoginRefused         it answers, and does not take our key
 │   ├── WrongHostKey         it answers with another key than the one we made
+│   ├── HostOfAnother        a static host that serves another fleet, or as another machine
 │   ├── CommandFailed        a command ended with an error
 │   └── HostLocked           another fleet process works on this host
 ├── FleetLocked              another pass of this fleet runs on this computer (exit 4)
@@ -134,6 +135,10 @@ class LoginRefused(HostError):
 
 class WrongHostKey(HostError):
     """The host answers with another key than the pinned one: never to be accepted."""
+
+
+class HostOfAnother(HostError):
+    """A static host whose own memory says that it serves another fleet, or as another machine: kept as it is."""
 
 
 class CommandFailed(HostError):

@@ -30,7 +30,10 @@ class RunnerContainer:
 
 @dataclass(frozen=True, slots=True)
 class HostFacts:
-    """One read-only look at a host. Sizes are in bytes, ``files`` are SHA-256 sums by path."""
+    """One read-only look at a host. Sizes are in bytes, ``files`` are SHA-256 sums by path.
+
+    ``memory``: what earlier runs left on a static host, as tags are left on a server.
+    """
 
     boot: str = ""
     os_id: str = ""
@@ -54,6 +57,7 @@ class HostFacts:
     clock: int = 0
     open_files: int = 0
     reboot_needed: bool = False
+    memory: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def booted(self) -> bool:
@@ -92,7 +96,13 @@ def read_facts(probe: str) -> HostFacts:
         clock=int(one.get("clock") or 0),
         open_files=int(one.get("open_files") or 0),
         reboot_needed=one.get("reboot_needed") == "yes",
+        memory=read_memory("\n".join(many.get("memory", ()))),
     )
+
+
+def read_memory(text: str) -> dict[str, str]:
+    """A static host's memory: lines of ``key=value``."""
+    return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
 
 
 def _grouped(lines: list[list[str]]) -> dict[str, list[str]]:

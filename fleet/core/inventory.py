@@ -132,6 +132,31 @@ class RunnerSettings:
     extra: tuple[tuple[str, object], ...] = ()
 
 
+class HostState(StrEnum):
+    """What is wanted of a static host: in service, or nothing of ours on it."""
+
+    PRESENT = "present"
+    ABSENT = "absent"
+
+
+@dataclass(frozen=True, slots=True)
+class StaticHost:
+    """A host given by its address: set up and watched, never made, reset or deleted.
+
+    ``address``: a name, an IP address, or a ``Host`` of OpenSSH's configuration, which fills in what is empty here:
+    ``user``, ``port`` (0), and the way there. ``host_key``: an OpenSSH public key line; empty: known_hosts has it.
+    ``adopt``: a hand-made runner that is found there may be stopped, once it is idle, and replaced by ours.
+    """
+
+    name: str
+    address: str
+    user: str = ""
+    port: int = 0
+    host_key: str = ""
+    state: HostState = HostState.PRESENT
+    adopt: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """Other sizes for some hours: from each time of ``start`` (a cron expression in ``zone``), ``seconds`` long.
@@ -150,6 +175,7 @@ class Schedule:
 class Pool:
     """Machines made alike. ``types`` and ``locations`` are in order of preference.
 
+    ``min`` and ``max`` count servers that are rented; ``hosts``, the static ones, are there besides.
     ``idle``: machines kept free beyond what jobs need. ``priority``: the higher is served first when jobs or
     limits must choose. ``tailnet``: whether its machines join the fleet's tailnet.
     """
@@ -168,6 +194,7 @@ class Pool:
     packages: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
     tailnet: bool = False
+    hosts: tuple[StaticHost, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from fleet.core.change import Change, Verb
+from fleet.core.errors import HostOfAnother
 from fleet.core.lifecycle import DRAIN, TAKE_BACK_BUSY, TAKE_BACK_EMPTY, Step
 from fleet.core.machine import Machine, Phase
 from fleet.core.names import read_machine_name
@@ -19,6 +20,8 @@ def plan_enable(machines: Sequence[Machine]) -> list[Change]:
 
 
 def _drain(machine: Machine) -> Change:
+    if isinstance(machine.host, HostOfAnother):
+        return _change(Verb.REFUSE, machine, machine.host.message, (), hint=machine.host.hint)
     if machine.phase is Phase.HELD:
         return _change(Verb.KEEP, machine, "held by a person", (), hint=f"fleet release {machine.name}")
     return _change(Verb.DRAIN, machine, "a person asked", DRAIN)

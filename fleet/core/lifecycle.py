@@ -34,6 +34,8 @@ class Step(StrEnum):
     DEREGISTER = "deregister"
     DELETE = "delete server"
 
+    CLEAR = "take the stack off"
+
     NOTE_GHOST = "note the ghost"
     FORGET_GHOST = "remove the ghost"
 
@@ -75,6 +77,15 @@ TAKE_BACK_BUSY = (Step.ASK_REPAIR, Step.UNCORDON)
 """The same with jobs on it. The mark stays: once the machine is idle, a pass starts its runner anew, so that it hears
 of jobs that waited."""
 
+NEVER_ON_STATIC = frozenset({Step.CREATE, Step.SUSPECT, Step.RESET, Step.REBUILD, Step.BOOT})
+"""What is for servers alone: a static host is somebody's own, and nobody waits for its boot."""
+
+
+def on_static(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """The same way for a static host: what would delete its server takes our stack off it instead."""
+    return tuple(Step.CLEAR if step is Step.DELETE else step for step in steps if step not in NEVER_ON_STATIC)
+
+
 INTO_SERVICE: dict[Phase, tuple[Step, ...]] = {
     Phase.ABSENT: (Step.CREATE, *ENTER),
     Phase.BOOTING: ENTER,
@@ -90,12 +101,16 @@ INTO_SERVICE: dict[Phase, tuple[Step, ...]] = {
     Phase.DRAINED: (),
     Phase.ORPHAN: (),
     Phase.GHOST: (),
+    Phase.STRAY: (),
+    Phase.UNKNOWN: (),
 }
 """What brings a machine into service. Empty: nothing to do, or not ours to do."""
 
 OUT_OF_SERVICE: dict[Phase, tuple[Step, ...]] = {
     Phase.ABSENT: (),
     Phase.GHOST: (Step.FORGET_GHOST,),
+    Phase.STRAY: (Step.FORGET_GHOST,),
+    Phase.UNKNOWN: (),
     Phase.HELD: (),
     **dict.fromkeys(
         (

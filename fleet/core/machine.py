@@ -1,22 +1,27 @@
 """A machine: the row that joins server, host and runner, and the one phase it is in."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from fleet.core.errors import HostError, HostSilent
 from fleet.core.facts import HostFacts
 from fleet.core.inventory import Inventory, Pool
-from fleet.core.names import Tag, fleet_label, is_ours, read_machine_name
+from fleet.core.names import MachineName, Tag, fleet_label, is_ours, read_machine_name
 from fleet.core.observation import HostSeen, Job, JobState, Observation, Runner, Server
+from fleet.core.static_hosts import Static, of_another, static_hosts
 
 BOOT_GRACE = timedelta(minutes=15)
 """How long after its creation, reset or rebuild a server may be silent before it is suspect."""
 
 
 class Phase(StrEnum):
-    """Where a machine is in its life."""
+    """Where a machine is in its life.
+
+    A ghost is a runner's record without its server, a stray one without the static host it was made for, which
+    the inventory does not have any more. Unknown: a record, and nobody to ask whether it has a server.
+    """
 
     ABSENT = "absent"
     BOOTING = "booting"
@@ -32,6 +37,8 @@ class Phase(StrEnum):
     LOST = "lost"
     GHOST = "ghost"
     ORPHAN = "orphan"
+    STRAY = "stray"
+    UNKNOWN = "unknown"
 
 
 class Asker(StrEnum):
@@ -44,7 +51,10 @@ class Asker(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """``host`` is None when it was not asked. ``runners`` are all records of ours with this name."""
+    """``host`` is None when it was not asked. ``runners`` are all records of ours with this name.
+
+    ``static``: it is a static host, and there is no server.
+    """
 
     name: str
     pool: Pool | None
@@ -54,6 +64,7 @@ class Machine:
     host: HostSeen | None = None
     jobs: tuple[Job, ...] = ()
     runners: tuple[Runner, ...] = ()
+    static: Static | None = None
 
     @property
     def facts(self) -> HostFacts | None:
@@ -61,9 +72,16 @@ class Machine:
         return self.host if isinstance(self.host, HostFacts) else None
 
     @property
+    def tags(self) -> Mapping[str, str]:
+        """What earlier runs remember of it: a server's tags, a static host's memory if it has told it."""
+        if self.server is not None:
+            return self.server.tags
+        return self.facts.memory if self.static is not None and self.facts is not None else {}
+
+    @property
     def asker(self) -> Asker | None:
         """Who cordoned it, from the tag ``draining`` (``<asker>.<epoch>``)."""
-        return asker_of(self.server.tags) if self.server else None
+        return asker_of(self.tags)
 
 
 def asker_of(tags: Mapping[str, str]) -> Asker | None:
@@ -81,15 +99,21 @@ def is_held(tags: Mapping[str, str], at: datetime) -> bool:
 
 
 def join(inventory: Inventory, seen: Observation) -> tuple[Machine, ...]:
-    """One row for each server of ours and each runner of ours without a server, in order of names.
+    """One row for each server of ours, each static host, and each other runner of ours, in order of names.
 
     Only called when Gitea has answered: without its lists nothing can be said of any machine.
     """
     ours = {s.name: s for s in seen.servers if is_ours(s.name, s.tags, inventory.name, inventory.gitea)}
     records = _our_runners(inventory, seen.runners or ())
+    statics = static_hosts(inventory)
     running = _running(seen.jobs or ())
-    names = sorted(ours.keys() | records.keys(), key=_by_pool_and_number)
-    return tuple(_join_one(inventory, seen, name, ours.get(name), records.get(name, ()), running) for name in names)
+    rows = (
+        _static(inventory, seen, name, statics[name], records.get(name, ()), running)
+        if name in statics
+        else _join_one(inventory, seen, name, ours.get(name), records.get(name, ()), running)
+        for name in sorted(ours.keys() | records.keys() | statics.keys(), key=_by_pool_and_number)
+    )
+    return tuple(rows)
 
 
 def _running(jobs: tuple[Job, ...]) -> dict[int | None, list[Job]]:
@@ -118,9 +142,30 @@ def draining_label(fleet: str) -> str:
     return f"fleet-draining-{fleet}"
 
 
-def _by_pool_and_number(name: str) -> tuple[str, int]:
-    parts = read_machine_name(name)
-    return (parts.pool, parts.n) if parts else (name, 0)
+def _by_pool_and_number(name: str) -> tuple[str, int, str]:
+    """A pool's servers by number, then its static hosts by name."""
+    match read_machine_name(name):
+        case MachineName(_, pool, n):
+            return pool, n, ""
+        case parts:
+            return (parts.pool if parts else name), 10_000, name
+
+
+def _static(
+    inventory: Inventory,
+    seen: Observation,
+    name: str,
+    static: Static,
+    records: tuple[Runner, ...],
+    running: Mapping[int | None, list[Job]],
+) -> Machine:
+    host = seen.hosts.get(name)
+    if isinstance(host, HostFacts):
+        host = of_another(inventory, name, host.memory) or host
+    runner = _runner_of(host, records)
+    jobs = tuple(job for one in records for job in running.get(one.id, ()))
+    phase = _static_phase(seen.at, static, records, host, jobs)
+    return Machine(name, static.pool, phase, None, runner, host, jobs, records, static)
 
 
 def _join_one(
@@ -136,8 +181,11 @@ def _join_one(
     host = seen.hosts.get(name)
     runner = _runner_of(host, records)
     jobs = tuple(job for one in records for job in running.get(one.id, ()))
-    wanted = pool is not None and parts is not None and parts.n <= pool.max
-    phase = _phase(seen.at, server, runner, host, jobs, wanted)
+    wanted = pool is not None and isinstance(parts, MachineName) and parts.n <= pool.max
+    if server is None:
+        phase = _ownerless_phase(seen, isinstance(parts, MachineName))
+    else:
+        phase = _phase(seen.at, server, runner, host, jobs, wanted)
     return Machine(name, pool, phase, server, runner, host, jobs, records)
 
 
@@ -150,17 +198,53 @@ def _runner_of(host: HostSeen | None, records: tuple[Runner, ...]) -> Runner | N
     return max(records, key=lambda one: (one.online, one.id), default=None)
 
 
+def _ownerless_phase(seen: Observation, of_server: bool) -> Phase:
+    """A record, and nothing that it belongs to."""
+    if not of_server:
+        return Phase.STRAY
+    return Phase.GHOST if seen.servers_known else Phase.UNKNOWN
+
+
+def _static_phase(
+    at: datetime, static: Static, records: tuple[Runner, ...], host: HostSeen | None, jobs: tuple[Job, ...]
+) -> Phase:
+    """In the order of ``_phase``. A host that is silent is lost, and that is told: nothing is ever done to it."""
+    runner = _runner_of(host, records)
+    if isinstance(host, HostFacts):
+        if is_held(host.memory, at):
+            return Phase.HELD
+        if asker_of(host.memory) in {Asker.PERSON, Asker.SCALE}:
+            return Phase.DRAINED if not jobs and _stopped(host, runner) else Phase.DRAINING
+        if _nothing_of_ours(host, records) and (not static.wanted or Tag.DOWN in host.memory):
+            return Phase.ABSENT
+        return _static_phase_by_host(host, runner, jobs)
+    if jobs:
+        return Phase.BUSY
+    if runner is not None and runner.online:
+        return Phase.PAUSED if runner.disabled else Phase.IDLE
+    return Phase.LOST
+
+
+def _nothing_of_ours(host: HostFacts, records: tuple[Runner, ...]) -> bool:
+    return host.registration is None and host.container is None and not records
+
+
+def _static_phase_by_host(host: HostFacts, runner: Runner | None, jobs: tuple[Job, ...]) -> Phase:
+    """Nobody waits for its boot, and without a runner of ours its task containers are none of ours."""
+    if host.registration is None:
+        return Phase.UNREGISTERED if host.docker_active else Phase.BARE
+    return _phase_by_host(replace(host, boot="-"), runner, jobs, asker_of(host.memory))
+
+
 def _phase(
     at: datetime,
-    server: Server | None,
+    server: Server,
     runner: Runner | None,
     host: HostSeen | None,
     jobs: tuple[Job, ...],
     wanted: bool,
 ) -> Phase:
     """Looked at in this order: what a person said, what is leaving, what is not wanted, then the life itself."""
-    if server is None:
-        return Phase.GHOST
     if is_held(server.tags, at):
         return Phase.HELD
     if asker_of(server.tags) in {Asker.PERSON, Asker.SCALE}:

@@ -11,7 +11,9 @@ from fleet.core.inventory import GiteaSettings
 
 FLEET_NAME = re.compile(r"[a-z][a-z0-9]{0,19}")
 POOL_NAME = re.compile(r"[a-z]([a-z0-9-]{0,28}[a-z0-9])?")
+HOST_NAME = re.compile(r"[a-z]([a-z0-9-]{0,28}[a-z0-9])?")
 _MACHINE = re.compile(rf"({FLEET_NAME.pattern})-({POOL_NAME.pattern})-([1-9][0-9]{{0,3}})")
+_STATIC = re.compile(rf"({FLEET_NAME.pattern})-({POOL_NAME.pattern})\.({HOST_NAME.pattern})")
 
 ED25519_BYTES = 32
 
@@ -28,11 +30,33 @@ class MachineName:
         return f"{self.fleet}-{self.pool}-{self.n}"
 
 
+@dataclass(frozen=True, slots=True)
+class StaticName:
+    """``<fleet>-<pool>.<host>``: a static host of the inventory. The dot is in no name of a server of ours."""
+
+    fleet: str
+    pool: str
+    host: str
+
+    def __str__(self) -> str:
+        return f"{self.fleet}-{self.pool}.{self.host}"
+
+
 @lru_cache(4096)
-def read_machine_name(text: str) -> MachineName | None:
-    """The parts of a name in exactly our form, or None."""
+def read_machine_name(text: str) -> MachineName | StaticName | None:
+    """The parts of a name in exactly one of our two forms, or None."""
+    return read_server_name(text) or _read_static_name(text)
+
+
+def read_server_name(text: str) -> MachineName | None:
+    """The parts of a name as servers of ours have it, or None: a static host's name is None here."""
     match = _MACHINE.fullmatch(text)
     return MachineName(match[1], match[2], int(match[4])) if match else None
+
+
+def _read_static_name(text: str) -> StaticName | None:
+    match = _STATIC.fullmatch(text)
+    return StaticName(match[1], match[2], match[4]) if match else None
 
 
 @cache
@@ -66,7 +90,7 @@ def hostkey_line(tag: str) -> str:
 
 
 class Tag:
-    """The keys of our tags on a server. Values: at most 63 of ``[A-Za-z0-9._-]``."""
+    """The keys of our tags on a server, and in a static host's memory. Values: at most 63 of ``[A-Za-z0-9._-]``."""
 
     FLEET = "fleet"
     POOL = "pool"
@@ -77,6 +101,9 @@ class Tag:
     DRAINING = "draining"
     SUSPECT = "suspect"
     HELD = "held"
+    MACHINE = "machine"
+    DOWN = "down"
+    DOCKER = "docker"
 
 
 def birth_tags(name: MachineName, gitea: GiteaSettings, hostkey: str, eur_per_hour: str) -> dict[str, str]:
@@ -92,7 +119,7 @@ def birth_tags(name: MachineName, gitea: GiteaSettings, hostkey: str, eur_per_ho
 
 def is_ours(name: str, tags: Mapping[str, str], fleet: str, gitea: GiteaSettings) -> bool:
     """Whether a server is this fleet's: the exact name form, and tags that say the same, and the same Gitea."""
-    machine = read_machine_name(name)
+    machine = read_server_name(name)
     return (
         machine is not None
         and machine.fleet == fleet == tags.get(Tag.FLEET)

@@ -98,6 +98,7 @@ class Observation:
     """Everything seen in one look. ``at`` is the cloud's own time.
 
     ``runners`` and ``jobs`` are None when Gitea did not answer; a host that was not asked is not in ``hosts``.
+    ``servers_known``: False where there is no account to ask for servers, so that ``servers`` says nothing.
     """
 
     at: datetime
@@ -105,3 +106,4 @@ class Observation:
     runners: tuple[Runner, ...] | None
     jobs: tuple[Job, ...] | None
     hosts: Mapping[str, HostSeen] = field(default_factory=dict)
+    servers_known: bool = True

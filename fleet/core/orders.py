@@ -40,13 +40,18 @@ class MintedKey:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where and how to log in. ``host_key`` is an OpenSSH public key line: the only one accepted."""
+    """Where and how to log in. ``host_key`` is an OpenSSH public key line: the only one accepted.
+
+    ``openssh``: a static host, which OpenSSH's configuration may say more of: what is empty here (user, port 0, host
+    key), and the way there.
+    """
 
     name: str
     address: str
     host_key: str
     user: str = "root"
     port: int = 22
+    openssh: bool = False
 
 
 @dataclass(frozen=True, slots=True)

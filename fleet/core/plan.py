@@ -4,12 +4,22 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from fleet.core.change import Change, Plan, Verb
-from fleet.core.errors import HostError, HostSilent, LoginRefused, WrongHostKey
+from fleet.core.errors import HostError, HostOfAnother, HostSilent, LoginRefused, WrongHostKey
 from fleet.core.inventory import Inventory, Pool
-from fleet.core.lifecycle import BACK, EMPTIED, ENTER, INTO_SERVICE, LEAVE_BY_FORCE, OUT_OF_SERVICE, Step
+from fleet.core.lifecycle import (
+    BACK,
+    EMPTIED,
+    ENTER,
+    INTO_SERVICE,
+    LEAVE,
+    LEAVE_BY_FORCE,
+    OUT_OF_SERVICE,
+    Step,
+    on_static,
+)
 from fleet.core.machine import Machine, Phase, join
 from fleet.core.money import Catalog
-from fleet.core.names import MachineName, Tag, is_ours, read_machine_name
+from fleet.core.names import MachineName, Tag, is_ours, read_machine_name, read_server_name
 from fleet.core.observation import Observation, Server
 from fleet.core.pricing import first_choice, limited, priced
 from fleet.core.setup import HostWanted, drift
@@ -19,8 +29,8 @@ COMING = frozenset({Phase.BOOTING, Phase.BARE, Phase.UNREGISTERED, Phase.OFFLINE
 IN_SERVICE = SETTLED | COMING
 """Phases that count as a machine the pool has, or soon will have."""
 
-UNWANTED = frozenset({Phase.ORPHAN, Phase.GHOST})
-"""What the inventory does not want: a server, or a runner's record without one."""
+UNWANTED = frozenset({Phase.ORPHAN, Phase.GHOST, Phase.STRAY, Phase.UNKNOWN})
+"""What the inventory does not want, or has no word on: a server, or a runner's record alone."""
 
 
 def plan_up(
@@ -42,13 +52,18 @@ def plan_up(
         if only in {None, pool.name}:
             mine = [m for m in machines if m.pool is pool and m.phase not in UNWANTED]
             changes += [into_service(machine, wanted[pool.name]) for machine in mine]
-            have = sum(machine.phase in IN_SERVICE for machine in mine)
+            have = rented(mine)
             most = min(max(pool.min, have) + add, pool.max) if add else pool.min
             changes += missing(inventory, pool, machines, seen, catalog, most)
     made = {change.machine for change in changes}
     changes += [_unwanted(m) for m in machines if (m.phase in UNWANTED or m.pool is None) and m.name not in made]
     plan = priced(limited(changes, inventory, seen, catalog), inventory, seen, catalog)
     return replace(plan, notes=strays(inventory, seen))
+
+
+def rented(machines: Sequence[Machine]) -> int:
+    """How many of them are servers that are, or soon will be, in service: what min and max speak of."""
+    return sum(machine.phase in IN_SERVICE and machine.static is None for machine in machines)
 
 
 def strays(inventory: Inventory, seen: Observation) -> tuple[str, ...]:
@@ -58,7 +73,7 @@ def strays(inventory: Inventory, seen: Observation) -> tuple[str, ...]:
         "take it down with the inventory it was made with, or delete it in Hetzner"
         for one in seen.servers
         if one.tags.get(Tag.FLEET) == inventory.name
-        and read_machine_name(one.name) is not None
+        and read_server_name(one.name) is not None
         and not is_ours(one.name, one.tags, inventory.name, inventory.gitea)
     )
 
@@ -71,7 +86,7 @@ def plan_down(
     ``force``: at once, and the jobs on them die.
     """
     changes = [
-        _out_of_service(machine, force)
+        _out_of_service(machine, force, named=machine.name in names)
         for machine in join(inventory, seen)
         if not names or machine.name in names or _pool_of(machine.name) in names
     ]
@@ -79,8 +94,10 @@ def plan_down(
 
 
 def into_service(machine: Machine, wanted: HostWanted) -> Change:
-    if isinstance(machine.host, WrongHostKey | LoginRefused):
+    if isinstance(machine.host, WrongHostKey | LoginRefused | HostOfAnother):
         return _refused_by_host(machine, machine.host)
+    if machine.static is not None and not machine.static.wanted:
+        return _to_be_absent(machine)
     match machine.phase:
         case Phase.IDLE:
             return _idle(machine, wanted)
@@ -89,16 +106,32 @@ def into_service(machine: Machine, wanted: HostWanted) -> Change:
         case Phase.BOOTING if machine.runners:  # it had a runner, which may come back by itself and take a job
             return _change(Verb.FINISH, machine, _UNFINISHED[machine.phase], steps=(Step.BOOT,))
         case Phase.BOOTING | Phase.BARE | Phase.UNREGISTERED:
-            return _change(Verb.FINISH, machine, _UNFINISHED[machine.phase])
+            reason = "the host is not set up" if machine.static else _UNFINISHED[machine.phase]
+            return _change(Verb.FINISH, machine, reason)
         case Phase.OFFLINE:
             return _change(Verb.REPAIR, machine, _offline_reason(machine), steps=_offline_steps(machine))
         case Phase.DRAINING | Phase.DRAINED:
             reason = f"is leaving: asked by {machine.asker or 'a person'}"
             return Change(Verb.KEEP, machine.name, _pool_of(machine.name), reason, hint=f"fleet down {machine.name}")
-        case Phase.BUSY | Phase.PAUSED if machine.facts and machine.server and Tag.SUSPECT in machine.server.tags:
+        case Phase.ABSENT:
+            return _change(Verb.FINISH, machine, "taken down by a person, and wanted")
+        case Phase.BUSY | Phase.PAUSED if machine.facts and Tag.SUSPECT in machine.tags:
             return _change(Verb.FINISH, machine, "answers again", steps=(Step.BOOT,))
         case _:
             return _change(Verb.KEEP, machine, _kept_reason(machine, wanted))
+
+
+def _to_be_absent(machine: Machine) -> Change:
+    """``state = "absent"``: what is ours leaves the host, by the same steps as any machine. Typed again, goes on."""
+    wish = 'state = "absent"'
+    if machine.phase is Phase.ABSENT:
+        return _change(Verb.KEEP, machine, f"not in service, as wanted: {wish}", steps=())
+    if machine.phase is Phase.HELD:
+        return _held(machine)
+    if machine.facts is None and not machine.runners:
+        return _change(Verb.KEEP, machine, f"Gitea has no runner of it, its host was not seen; {wish}", steps=())
+    busy = f"; {_jobs(machine)}" if machine.jobs or machine.phase is Phase.BUSY else ""
+    return _change(Verb.REMOVE, machine, f"{wish}{busy}", steps=LEAVE)
 
 
 _UNFINISHED = {
@@ -119,7 +152,7 @@ def _idle(machine: Machine, wanted: HostWanted) -> Change:
     if facts is None:
         return _unasked(machine)
     found = drift(facts, wanted)
-    if not found and machine.server is not None and Tag.SUSPECT in machine.server.tags:
+    if not found and Tag.SUSPECT in machine.tags:
         return _change(Verb.FINISH, machine, "answers again", steps=(Step.BOOT,))
     if not found and any(not one.online for one in machine.runners):
         return _change(Verb.REPAIR, machine, "a registration was not finished", steps=(Step.REGISTER,))
@@ -179,9 +212,9 @@ def _lost(machine: Machine) -> Change:
     Only silence counts: an answer that is wrong, or a host that was not asked, is no reason to touch anything."""
     if machine.host is None:
         return _change(Verb.KEEP, machine, "Gitea says offline; its host was not asked", steps=())
-    if isinstance(machine.host, HostError) and not isinstance(machine.host, HostSilent):
+    if isinstance(machine.host, HostError) and (machine.static or not isinstance(machine.host, HostSilent)):
         return _refused_by_host(machine, machine.host)
-    rung = machine.server.tags.get(Tag.SUSPECT, "").partition(".")[0] if machine.server else ""
+    rung = machine.tags.get(Tag.SUSPECT, "").partition(".")[0]
     if rung == "":
         return _change(Verb.REPAIR, machine, "SSH is silent and Gitea says offline", steps=(Step.SUSPECT,))
     if rung == "rebuild":
@@ -208,7 +241,7 @@ def missing(
     server again, and its record goes when the new one is registered.
     """
     mine = [machine for machine in machines if machine.pool is pool]
-    have = sum(machine.phase in IN_SERVICE for machine in mine)
+    have = rented(mine)
     taken = {machine.name for machine in mine if machine.phase is not Phase.GHOST or _online(machine)}
     strangers = {s.name: s for s in seen.servers if not is_ours(s.name, s.tags, inventory.name, inventory.gitea)}
     changes: list[Change] = []
@@ -242,17 +275,51 @@ def _create(name: str, pool: Pool, catalog: Catalog, reason: str) -> Change:
 
 def _unwanted(machine: Machine) -> Change:
     hint = f"fleet down {machine.name}"
-    if machine.phase is Phase.GHOST:
-        reason = "Gitea has a runner of this name, and there is no server"
-    else:
-        reason = "the inventory does not want it (any more)"
+    match machine.phase:
+        case Phase.STRAY:
+            return stray(machine)
+        case Phase.UNKNOWN:
+            return unknown(machine)
+        case Phase.GHOST:
+            reason = "Gitea has a runner of this name, and there is no server"
+        case _:
+            reason = "the inventory does not want it (any more)"
     return Change(Verb.KEEP, machine.name, _pool_of(machine.name), reason, hint=hint)
 
 
-def _out_of_service(machine: Machine, force: bool) -> Change:
-    if machine.phase is Phase.HELD:
-        hint = f"fleet release {machine.name}"
-        return Change(Verb.KEEP, machine.name, _pool_of(machine.name), "held by a person", hint=hint)
+def stray(machine: Machine) -> Change:
+    """The record of a static host that is not in the inventory: the host may work on, so nothing is done unasked."""
+    hint = f'put its entry back with state = "absent"; if the host is no more: fleet down {machine.name}'
+    reason = "Gitea has a runner of this static host, and the inventory has no such host"
+    return Change(Verb.KEEP, machine.name, _pool_of(machine.name), reason, hint=hint)
+
+
+def unknown(machine: Machine) -> Change:
+    """The record of a server, and no token to ask Hetzner for it."""
+    reason = "Gitea has a runner of this name; without a token for Hetzner nobody knows whether it has a server"
+    hint = "give the token: hetzner.token in the inventory, by default HCLOUD_TOKEN"
+    return Change(Verb.KEEP, machine.name, _pool_of(machine.name), reason, hint=hint)
+
+
+def _held(machine: Machine) -> Change:
+    hint = f"fleet release {machine.name}"
+    return Change(Verb.KEEP, machine.name, _pool_of(machine.name), "held by a person", hint=hint)
+
+
+def _out_of_service(machine: Machine, force: bool, *, named: bool) -> Change:
+    if isinstance(machine.host, HostOfAnother):
+        return _refused_by_host(machine, machine.host)
+    match machine.phase:
+        case Phase.HELD:
+            return _held(machine)
+        case Phase.ABSENT:
+            return _change(Verb.KEEP, machine, "not in service", steps=())
+        case Phase.UNKNOWN:
+            return unknown(machine)
+        case Phase.STRAY if not named:
+            return stray(machine)
+        case Phase.STRAY if machine.jobs or _online(machine):
+            return replace(stray(machine), verb=Verb.REFUSE, reason="its runner is online: the host is in service")
     steps = OUT_OF_SERVICE[machine.phase]
     if not machine.jobs and machine.phase is not Phase.BUSY:
         return _change(Verb.REMOVE, machine, "asked to leave", steps=steps)
@@ -262,7 +329,10 @@ def _out_of_service(machine: Machine, force: bool) -> Change:
 
 
 def _change(verb: Verb, machine: Machine, reason: str, *, steps: tuple[Step, ...] | None = None) -> Change:
+    """The one place where steps of a machine begin: those that a static host must never see end here."""
     todo = INTO_SERVICE[machine.phase] if steps is None else steps
+    if machine.static is not None:
+        todo = on_static(todo)
     return Change(verb, machine.name, _pool_of(machine.name), reason, todo)
 
 

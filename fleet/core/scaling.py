@@ -9,15 +9,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from fleet.core.change import Change, Plan, Verb
-from fleet.core.demand import SERVING, Demand, Size, Work, by_priority, measure, size
+from fleet.core.demand import SERVING, Demand, Size, Work, by_priority, measure, serving_hosts, size, stays
 from fleet.core.errors import HostSilent
 from fleet.core.inventory import Inventory, Pool
 from fleet.core.lifecycle import LEAVE_AS_SURPLUS, TAKE_BACK_BUSY, TAKE_BACK_EMPTY, Step
 from fleet.core.machine import Asker, Machine, Phase, join
 from fleet.core.money import Catalog
-from fleet.core.names import Tag, read_machine_name
+from fleet.core.names import Tag, read_server_name
 from fleet.core.observation import Job, Observation
-from fleet.core.plan import IN_SERVICE, into_service, missing, strays
+from fleet.core.plan import into_service, missing, rented, stray, strays, unknown
 from fleet.core.pricing import limited, paid_minutes_left, priced
 from fleet.core.record import Record
 from fleet.core.setup import HostWanted
@@ -47,7 +47,7 @@ def plan_scale(
     changes: list[Change] = []
     for pool in by_priority(inventory.pools):
         demand = work.pools[pool.name]
-        here = _Here(inventory, pool, size(pool, demand), demand, machines, seen.at)
+        here = _Here(inventory, pool, size(pool, demand, serving_hosts(pool, machines)), demand, machines, seen.at)
         changes += _pool(here, wanted[pool.name])
         least = here.size.wanted - here.taken_back + here.useless
         changes += missing(inventory, pool, machines, seen, catalog, least, f" ({here.size.reason})")
@@ -78,14 +78,19 @@ class _Here:
         return [m for m in self.machines if m.pool is self.pool and m.phase is not Phase.GHOST and _in_range(m)]
 
     @property
+    def servers(self) -> list[Machine]:
+        """What a pass may take away: a static host is never surplus."""
+        return [machine for machine in self.mine if machine.static is None]
+
+    @property
     def have(self) -> int:
-        return sum(machine.phase in IN_SERVICE for machine in self.mine)
+        return rented(self.mine)
 
     @property
     def useless(self) -> int:
         """Of these, while jobs wait, those that will take none: others are rented in their place, up to max."""
         capacity = self.pool.runner.capacity
-        return sum(_takes_none(machine, capacity) for machine in self.mine) if self.demand.waiting else 0
+        return sum(_takes_none(machine, capacity) for machine in self.servers) if self.demand.waiting else 0
 
     def left(self, machine: Machine) -> int:
         """Paid minutes left."""
@@ -123,6 +128,8 @@ def _one(
     if machine.name in trickle:
         reason = f"{len(machine.jobs)} of {here.pool.runner.capacity} jobs, the others have room"
         return _leave(machine, here, reason)
+    if machine.static is not None and machine.static.wanted and machine.phase is Phase.ABSENT:
+        return replace(_keep(machine, "taken down by a person"), hint="fleet up")
     change = into_service(machine, wanted)
     if change.verb is Verb.KEEP and machine.phase is Phase.IDLE and not change.hint:
         return _keep(machine, f"idle, wanted: {here.size.reason}")
@@ -130,8 +137,9 @@ def _one(
 
 
 def _in_range(machine: Machine) -> bool:
-    parts = read_machine_name(machine.name)
-    return machine.pool is not None and parts is not None and parts.n <= machine.pool.max
+    parts = read_server_name(machine.name)
+    numbered = machine.pool is not None and parts is not None and parts.n <= machine.pool.max
+    return numbered or machine.static is not None
 
 
 def _to_take_back(here: _Here) -> set[str]:
@@ -145,7 +153,7 @@ def _to_take_back(here: _Here) -> set[str]:
 def _surplus(here: _Here) -> set[str]:
     """Broken ones first, then those whose hour ends soonest. Never one that is busy, held, or paused by a person."""
     over = max(here.have - here.size.wanted, 0)
-    able = [machine for machine in here.mine if _may_leave(machine)]
+    able = [machine for machine in here.servers if _may_leave(machine)]
     able.sort(key=lambda machine: (machine.phase is Phase.IDLE, here.left(machine), machine.name))
     return {machine.name for machine in able[:over]}
 
@@ -154,7 +162,7 @@ def _may_leave(machine: Machine) -> bool:
     """Only a host that speaks can be emptied safely; a lost one only when an earlier pass has seen it so."""
     if machine.phase is Phase.LOST:
         silent = isinstance(machine.host, HostSilent)
-        return silent and machine.server is not None and Tag.SUSPECT in machine.server.tags
+        return silent and Tag.SUSPECT in machine.tags
     return machine.facts is not None and (machine.phase is Phase.IDLE or machine.phase in BROKEN)
 
 
@@ -162,11 +170,11 @@ def _trickle(here: _Here) -> set[str]:
     """One machine with few jobs whose hour ends, when the jobs to come fit on the others."""
     if here.have <= here.size.needed or here.pool.runner.capacity == 1:
         return set()
-    serving = [machine for machine in here.mine if machine.phase in SERVING]
+    serving = [machine for machine in here.mine if machine.phase in SERVING and stays(machine)]
     free = {m.name: here.pool.runner.capacity - len(m.jobs) for m in serving}
     for machine in sorted(serving, key=lambda one: (len(one.jobs), here.left(one), one.name)):
         others = sum(slots for name, slots in free.items() if name != machine.name)
-        few = 0 < len(machine.jobs) <= here.pool.runner.capacity // 2
+        few = machine.static is None and 0 < len(machine.jobs) <= here.pool.runner.capacity // 2
         if few and here.ends(machine) and others >= len(machine.jobs) + here.demand.waiting:
             return {machine.name}
     return set()
@@ -190,6 +198,10 @@ def _unwanted(machine: Machine, inventory: Inventory, at: datetime, record: Reco
     match machine.phase:
         case Phase.GHOST:
             return _ghost(machine, at, record)
+        case Phase.STRAY:
+            return stray(machine)
+        case Phase.UNKNOWN:
+            return unknown(machine)
         case Phase.HELD:
             return _keep(machine, "held by a person")
         case Phase.DRAINING | Phase.DRAINED if machine.asker is Asker.PERSON:

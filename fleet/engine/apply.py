@@ -74,6 +74,8 @@ class _Run:
             self._tell,
             server=machine.server if machine else None,
             facts=machine.facts if machine else None,
+            static=world.statics.get(change.machine),
+            memory=machine.tags if machine else {},
             runner_id=machine.runner.id if machine and machine.runner else None,
         )
 
@@ -132,6 +134,10 @@ def _done(change: Change) -> str:
             return f"{change.reason}: reset when it is still so in 15 minutes"
         case Verb.REPAIR:
             return "repaired"
+        case Verb.REMOVE if Step.CLEAR in change.steps:
+            return "out of service: runner deregistered, the host stays"
+        case Verb.REMOVE if Step.FORGET_GHOST in change.steps:
+            return "gone: runner deregistered"
         case Verb.REMOVE:
             return "gone: runner deregistered, server deleted"
         case Verb.DRAIN:

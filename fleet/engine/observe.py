@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from fleet.core.errors import HostError, HostSilent
 from fleet.core.names import fleet_label, is_ours, read_machine_name
 from fleet.core.observation import HostSeen, Observation, Runner, Server, ServerStatus
-from fleet.engine.world import World, probe
+from fleet.core.orders import Target
+from fleet.engine.world import World, probe, static_target, target
 
 WORKERS = 16
 
@@ -25,18 +27,21 @@ def observe(world: World, *, hosts: bool = True, seen: Callable[[str], None] = l
             there = world.cloud.servers(fresh=True)
         ours = [s for s in there if _ours(world, s)] if hosts else []
         looks = {server.name: pool.submit(_look, world, server, seen) for server in ours}
+        statics = world.statics if hosts else {}
+        looks |= {n: pool.submit(_ask, world, n, partial(static_target, n, s), seen) for n, s in statics.items()}
         return Observation(
             at=world.cloud.now(),
             servers=there,
             runners=runners.result(),
             jobs=jobs.result(),
             hosts={name: look.result() for name, look in looks.items()},
+            servers_known=world.has_cloud,
         )
 
 
 def _lacks_a_server(world: World, servers: tuple[Server, ...], runners: tuple[Runner, ...]) -> bool:
     """Whether a runner seems to be a ghost. Its server may have been made between the two answers: ask again."""
-    names = {server.name for server in servers}
+    names = {server.name for server in servers} | world.statics.keys()
     label = fleet_label(world.inventory.name)
     return any(label in one.labels and one.name not in names for one in runners)
 
@@ -46,15 +51,19 @@ def _ours(world: World, server: Server) -> bool:
 
 
 def _look(world: World, server: Server, seen: Callable[[str], None]) -> HostSeen:
-    """A host that fails is that machine's own row, never the end of the look."""
     if server.status in {ServerStatus.OFF, ServerStatus.DELETING}:
         return HostSilent(f"server {server.name} is {server.status}")
+    return _ask(world, server.name, lambda: target(server), seen)
+
+
+def _ask(world: World, name: str, where: Callable[[], Target], seen: Callable[[str], None]) -> HostSeen:
+    """A host that fails is that machine's own row, never the end of the look."""
     try:
-        parts = read_machine_name(server.name)
+        parts = read_machine_name(name)
         wanted = world.wanted.get(parts.pool) if parts else None
-        facts = probe(world.sessions.get(server), world.stack, wanted)
+        facts = probe(world.sessions.get(where()), world.stack, wanted)
     except HostError as error:
-        world.sessions.drop(server.name)  # it may be the connection alone that is broken: the next look opens a new one
+        world.sessions.drop(name)  # it may be the connection alone that is broken: the next look opens a new one
         return error
-    seen(server.name)
+    seen(name)
     return facts

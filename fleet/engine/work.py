@@ -1,6 +1,6 @@
 """One machine's change while it runs: its ports, its lock, and what it has learnt."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -11,14 +11,17 @@ from fleet.core.inventory import Pool
 from fleet.core.machine import Machine
 from fleet.core.observation import Server
 from fleet.core.setup import HostWanted
-from fleet.engine.ports import Host
-from fleet.engine.world import World, probe
+from fleet.core.static_hosts import Static
+from fleet.engine import host_memory
+from fleet.engine.ports import Host, Target
+from fleet.engine.world import World, probe, static_target, target
 
 
 @dataclass(slots=True)
 class Work:
     """Starts from what was seen and learns from each step. ``tell`` shows a person what goes on.
 
+    ``memory``: a static host's, where a server has tags.
     ``restart``: the runner must start anew even if its container runs. The host's lock is taken when the host is
     first used for a change and held until the change ends.
     """
@@ -29,6 +32,8 @@ class Work:
     tell: Callable[[str], None]
     server: Server | None = None
     facts: HostFacts | None = None
+    static: Static | None = None
+    memory: Mapping[str, str] = field(default_factory=dict)
     runner_id: int | None = None
     restart: bool = False
     _held: ExitStack = field(default_factory=ExitStack)
@@ -60,13 +65,46 @@ class Work:
             raise StepFailed(f"server {self.name} is gone", hint="type the same command again")
         return self.server
 
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """What is remembered of this machine, as it was last seen: a server's tags, or a static host's memory.
+
+        Raises StepFailed when its server is gone.
+        """
+        return self.must_have_server().tags if self.static is None else self.memory
+
+    def tags_now(self) -> Mapping[str, str] | None:
+        """The same, asked anew; None when its server is gone. Raises HostError for a static host that is silent."""
+        if self.static is not None:
+            self.memory = host_memory.read(self._session())
+            return self.memory
+        server = self.server and self.world.cloud.server(self.server.id)
+        return server.tags if server is not None else None
+
+    def remember(self, changes: Mapping[str, str | None]) -> None:
+        """Change these tags and no others (None removes)."""
+        if self.static is not None:
+            self.memory = host_memory.change(self._session(), self.world.stack["memory.sh"], changes)
+            return
+        server = self.must_have_server()
+        self.server = self.world.cloud.set_tags(server.id, changes) or server
+
+    def target(self) -> Target:
+        """Where to log in."""
+        if self.static is not None:
+            return static_target(self.name, self.static)
+        return target(self.must_have_server())
+
     def host(self) -> Host:
         """The session with its host, under the host's lock. Raises HostError, HostLocked."""
-        host = self.world.sessions.get(self.must_have_server())
+        host = self._session()
         if not self._locked:
             self._held.enter_context(host.lock())
             self._locked = True
         return host
+
+    def _session(self) -> Host:
+        return self.world.sessions.get(self.target())
 
     def must_run(self, command: str, what: str, *, seconds: float = 60, stdin: bytes = b"") -> str:
         """What a command on the host printed. Raises CommandFailed with the end of its output."""

@@ -11,6 +11,7 @@ from fleet.core.money import Catalog
 from fleet.core.names import Tag, gitea_hash, hostkey_line
 from fleet.core.observation import Server
 from fleet.core.setup import HostWanted, probe_arguments
+from fleet.core.static_hosts import Static, static_hosts
 from fleet.engine.ports import Clock, Cloud, Gitea, Host, Hosts, Tailnet, Target
 
 
@@ -27,7 +28,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """One run's view. ``stack`` and ``user_data`` are the shipped files by name; ``tailnet`` is None without one."""
+    """One run's view. ``stack`` and ``user_data`` are the shipped files by name; ``tailnet`` is None without one.
+
+    ``has_cloud``: False when there is no account, as an inventory of static hosts alone needs none.
+    """
 
     inventory: Inventory
     cloud: Cloud
@@ -42,6 +46,12 @@ class World:
     shared: "Shared"
     limits: Limits = Limits()
     tailnet: Tailnet | None = None
+    has_cloud: bool = True
+
+    @property
+    def statics(self) -> Mapping[str, Static]:
+        """The static hosts by the name of their machine."""
+        return static_hosts(self.inventory)
 
     @property
     def fleet_tags(self) -> dict[str, str]:
@@ -57,14 +67,14 @@ class Sessions:
         self._open: dict[str, Host] = {}
         self._lock = threading.Lock()
 
-    def get(self, server: Server) -> Host:
-        """The session with this server; one authenticated attempt when there is none yet."""
+    def get(self, target: Target) -> Host:
+        """The session with this host; one authenticated attempt when there is none yet."""
         with self._lock:
-            host = self._open.get(server.name)
+            host = self._open.get(target.name)
         if host is None:
-            host = self._hosts.connect(target(server))
+            host = self._hosts.connect(target)
             with self._lock:
-                self._open[server.name] = host
+                self._open[target.name] = host
         return host
 
     def drop(self, name: str) -> None:
@@ -78,6 +88,12 @@ class Sessions:
         """Close all."""
         for name in list(self._open):
             self.drop(name)
+
+
+def static_target(name: str, static: Static) -> Target:
+    """Where to log in to a static host: what its entry says, and for the rest OpenSSH's own configuration."""
+    host = static.host
+    return Target(name, host.address, host.host_key, host.user, host.port, openssh=True)
 
 
 def target(server: Server) -> Target:

@@ -34,6 +34,10 @@ for argument in "$@"; do
     esac
 done
 
+if [ -s /var/lib/fleet/memory ]; then
+    while read -r line; do say memory "$line"; done </var/lib/fleet/memory
+fi
+
 if [ -s /opt/fleet/data/.runner ]; then
     say registration "$(sed 's/"token": *"[^"]*"/"token": ""/' /opt/fleet/data/.runner | base64 -w 0)"
 fi

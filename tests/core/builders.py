@@ -11,7 +11,7 @@ from typing import Any
 from fleet.core.facts import HostFacts, Registration, RunnerContainer
 from fleet.core.inventory import GiteaSettings, Inventory, Pool, RunnerSettings
 from fleet.core.money import Catalog, ServerType
-from fleet.core.names import birth_tags, fleet_label, read_machine_name
+from fleet.core.names import birth_tags, fleet_label, read_server_name
 from fleet.core.observation import HostSeen, Job, JobState, Observation, Runner, Server, ServerStatus
 from fleet.core.setup import HostWanted, daemon_file, host_wanted
 
@@ -55,7 +55,7 @@ def server(
     name: str = "ci-build-1", *, minutes: int = 90, tags: Mapping[str, str] | None = None, **more: Any
 ) -> Server:
     """A server of ours, made so many minutes ago; ``tags`` are laid on those it was born with."""
-    parts = read_machine_name(name)
+    parts = read_server_name(name)
     born = birth_tags(parts, GITEA, HOST_KEY, "0.0136") if parts else {}
     plain = Server(
         id=1000 + (parts.n if parts else 0),
@@ -73,7 +73,7 @@ def server(
 
 def foreign(name: str = "ci-build-1") -> Server:
     """A server with a name of ours that a fleet of another Gitea made."""
-    parts = read_machine_name(name)
+    parts = read_server_name(name)
     assert parts is not None
     return replace(server(name), id=66, tags=birth_tags(parts, OTHER_GITEA, HOST_KEY, "0.0136"))
 

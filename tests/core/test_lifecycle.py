@@ -14,6 +14,8 @@ ALONE = {
     Phase.DRAINED,
     Phase.ORPHAN,
     Phase.GHOST,
+    Phase.STRAY,
+    Phase.UNKNOWN,
 }
 
 
@@ -39,7 +41,7 @@ def test_only_a_machine_that_needs_it_is_brought_into_service(phase: Phase) -> N
 
 @pytest.mark.parametrize("phase", Phase)
 def test_only_what_is_not_there_or_held_does_not_leave(phase: Phase) -> None:
-    assert (OUT_OF_SERVICE[phase] == ()) == (phase in {Phase.ABSENT, Phase.HELD})
+    assert (OUT_OF_SERVICE[phase] == ()) == (phase in {Phase.ABSENT, Phase.HELD, Phase.UNKNOWN})
 
 
 @pytest.mark.parametrize("phase", Phase)

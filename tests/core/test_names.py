@@ -13,6 +13,7 @@ from fleet.core.names import (
     FLEET_NAME,
     POOL_NAME,
     MachineName,
+    StaticName,
     Tag,
     birth_tags,
     fleet_label,
@@ -21,6 +22,7 @@ from fleet.core.names import (
     hostkey_tag,
     is_ours,
     read_machine_name,
+    read_server_name,
 )
 from tests.core.builders import GITEA, HOST_KEY, OTHER_GITEA, public_key
 
@@ -85,6 +87,19 @@ def test_a_name_in_our_form_is_read(text: str, name: MachineName) -> None:
     ],
 )
 def test_a_name_in_any_other_form_is_not_read(text: str) -> None:
+    assert read_server_name(text) is None
+
+
+def test_a_static_host_has_a_name_that_no_server_has() -> None:
+    name = StaticName("ci", "build-x", "desk-1")
+    assert str(name) == "ci-build-x.desk-1"
+    assert read_machine_name(str(name)) == name
+    assert read_server_name(str(name)) is None
+    assert not is_ours(str(name), birth_tags(MachineName("ci", "build-x", 1), GITEA, HOST_KEY, ""), "ci", GITEA)
+
+
+@pytest.mark.parametrize("text", ["ci-build.1", "ci-build.", "ci-.desk", "ci-build.desk.example", "ci-build.Desk"])
+def test_a_static_name_in_any_other_form_is_not_read(text: str) -> None:
     assert read_machine_name(text) is None
 
 
@@ -104,7 +119,7 @@ def test_a_name_one_character_off_is_never_the_same_machine(name: MachineName, d
 
 
 def _differs_in_number_only(other: str, name: MachineName) -> bool:
-    read = read_machine_name(other)
+    read = read_server_name(other)
     return read is not None and replace(read, n=name.n) == name
 
 

@@ -10,7 +10,7 @@ from fleet.core.errors import HostSilent
 from fleet.core.inventory import Inventory
 from fleet.core.lifecycle import Step
 from fleet.core.machine import Phase, join
-from fleet.core.names import Tag, is_ours, read_machine_name
+from fleet.core.names import Tag, is_ours, read_server_name
 from fleet.core.observation import Observation
 from fleet.core.plan import plan_down, plan_up
 from tests.core.builders import catalog
@@ -35,7 +35,7 @@ def phases(of: Inventory, seen: Observation) -> dict[str, Phase]:
 def test_nothing_is_created_above_max(of: Inventory, seen: Observation, add: int) -> None:
     for change in up(of, seen, add).changes:
         if Step.CREATE in change.steps:
-            name = read_machine_name(change.machine)
+            name = read_server_name(change.machine)
             assert name is not None
             assert name.n <= pools_of(of)[name.pool].max
 

@@ -15,7 +15,7 @@ from fleet.core.errors import HostError, HostSilent, LoginRefused, WrongHostKey
 from fleet.core.facts import Registration
 from fleet.core.inventory import CronSettings, Inventory, Pool
 from fleet.core.lifecycle import LEAVE_AS_SURPLUS, TAKE_BACK_BUSY, TAKE_BACK_EMPTY, Step
-from fleet.core.names import Tag, read_machine_name
+from fleet.core.names import Tag, read_server_name
 from fleet.core.observation import HostSeen, Job, JobState, Observation, Runner, Server
 from fleet.core.record import Record
 from fleet.core.scaling import GHOST_GRACE, plan_scale
@@ -54,7 +54,7 @@ class Shown:
 
 
 def _id(name: str) -> int:
-    parts = read_machine_name(name)
+    parts = read_server_name(name)
     assert parts is not None
     return parts.n + 100 * sum(map(ord, parts.pool))
 
@@ -125,7 +125,7 @@ def observed(of: Inventory, *shown: Shown | Runner | Server | Iterable[Job]) -> 
 def _host(of: Inventory, one: Shown) -> dict[str, HostSeen]:
     if not isinstance(one.host, dict):
         return {one.name: one.host} if one.host else {}
-    parts = read_machine_name(one.name)
+    parts = read_server_name(one.name)
     found = of.pool(parts.pool) if parts else None
     registration = Registration(one.id, "u", one.name, GITEA.runner_url)
     return {one.name: facts(wanted(found or pool()), registration=registration, **one.host)}

@@ -151,7 +151,7 @@ MUTANTS = (
     Mutant(
         "a person's word is taken back",
         LEAVE,
-        "if asker_of(server.tags) is Asker.PERSON and Asker.PERSON not in {asker, planned}:",
+        "if asker_of(tags) is Asker.PERSON and Asker.PERSON not in {asker, planned}:",
         "if False:",
         "a pass gives jobs to a machine that somebody drains",
         engine=True,

@@ -1,7 +1,7 @@
 """What each step of a machine's life does. Each looks first at what is there, so each can run twice."""
 
 from fleet.core.lifecycle import Step
-from fleet.engine.steps import create, enter, ghost, leave
+from fleet.engine.steps import create, enter, ghost, leave, static
 from fleet.engine.work import Work
 
 
@@ -44,6 +44,8 @@ def do(step: Step, work: Work) -> None:
             leave.deregister(work)
         case Step.DELETE:
             leave.delete(work)
+        case Step.CLEAR:
+            static.clear(work)
         case Step.NOTE_GHOST:
             ghost.note(work)
         case Step.FORGET_GHOST:

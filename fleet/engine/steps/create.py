@@ -7,7 +7,7 @@ from string import Template
 from fleet.core.errors import CloudError, Deferred, NamesakeRefused, NameTaken, NoCapacity
 from fleet.core.machine import BOOT_GRACE
 from fleet.core.money import Price, price_of
-from fleet.core.names import Tag, birth_tags, hostkey_tag, is_ours, read_machine_name
+from fleet.core.names import Tag, birth_tags, hostkey_tag, is_ours, read_server_name
 from fleet.core.observation import Server, ServerStatus
 from fleet.core.orders import ServerOrder
 from fleet.core.pricing import choices, growth_refused, server_price
@@ -88,7 +88,7 @@ def _refusal(work: Work, price: Price | None) -> str:
 
 
 def _tags(work: Work, public: str, price: Price | None) -> dict[str, str]:
-    name = read_machine_name(work.name)
+    name = read_server_name(work.name)
     assert name is not None
     return birth_tags(name, work.world.inventory.gitea, public, f"{price.hour.normalize():f}" if price else "")
 
@@ -118,7 +118,7 @@ def fill_user_data(template: str, private: Secret, public: str) -> Secret:
 
 def suspect(work: Work) -> None:
     """Remember since when it is silent: a single look is no reason to reset anything."""
-    _suspect(work, work.must_have_server(), "silent")
+    _suspect(work, "silent")
 
 
 def reset(work: Work) -> None:
@@ -132,7 +132,7 @@ def reset(work: Work) -> None:
     if silent < BOOT_GRACE.total_seconds():
         raise Deferred(f"{work.name} has been silent for {silent / 60:.0f} minutes; it is reset after 15")
     _last_look(work)
-    _suspect(work, server, "reset")
+    _suspect(work, "reset")
     work.world.sessions.drop(work.name)
     work.world.cloud.reset_server(server.id)
 
@@ -156,12 +156,12 @@ def rebuild(work: Work) -> None:
     server = work.must_have_server()
     private, public = work.world.hosts.new_host_key()
     _last_look(work)
-    _suspect(work, server, "rebuild", hostkey=hostkey_tag(public))
+    _suspect(work, "rebuild", hostkey=hostkey_tag(public))
     work.world.sessions.drop(work.name)
     user_data = fill_user_data(work.world.user_data, private, public)
     work.world.cloud.rebuild_server(server.id, work.pool.image, user_data)
 
 
-def _suspect(work: Work, server: Server, rung: str, **more: str) -> None:
+def _suspect(work: Work, rung: str, **more: str) -> None:
     epoch = int(work.world.cloud.now().timestamp())
-    work.server = work.world.cloud.set_tags(server.id, {Tag.SUSPECT: f"{rung}.{epoch}", **more}) or server
+    work.remember({Tag.SUSPECT: f"{rung}.{epoch}", **more})

@@ -20,6 +20,7 @@ from fleet.core.setup import (
     changes,
     same_url,
 )
+from fleet.core.static_hosts import birth_memory, of_another
 from fleet.engine.ports import Host
 from fleet.engine.steps.credentials import credentials
 from fleet.engine.wait import wait_for
@@ -44,9 +45,8 @@ def boot(work: Work) -> None:
             f"cloud-init failed on {work.name} (exit {status}):\n{told}",
             hint=f"fleet down {work.name}, then fleet up",
         )
-    server = work.must_have_server()
-    if Tag.SUSPECT in server.tags:
-        work.server = work.world.cloud.set_tags(server.id, {Tag.SUSPECT: None}) or server
+    if Tag.SUSPECT in work.tags:
+        work.remember({Tag.SUSPECT: None})
 
 
 def _cloud_init(work: Work) -> int:
@@ -109,6 +109,7 @@ def set_up(work: Work) -> None:
 
     The tag ``setup`` is written only after a look that found nothing missing.
     """
+    _say_whose(work)
     todo: tuple[HostChange, ...] = ()
     for _ in range(ROUNDS):
         facts = work.look()
@@ -122,6 +123,22 @@ def set_up(work: Work) -> None:
         raise StepFailed(f"set-up of {work.name} does not come to an end; still to do: {left}")
     _check_bridge(work)
     _remember_set_up(work)
+
+
+def _say_whose(work: Work) -> None:
+    """A static host learns whose it is before anything is changed on it, as a server does by its first tags.
+
+    Raises HostOfAnother when another fleet has it by now.
+    """
+    if work.static is None:
+        return
+    mine = birth_memory(work.world.inventory, work.name)
+    known = work.tags_now() or {}
+    other = of_another(work.world.inventory, work.name, known)
+    if other is not None:
+        raise other
+    if any(known.get(key) != value for key, value in mine.items()):
+        work.remember(mine)
 
 
 def _do(work: Work, change: HostChange) -> None:
@@ -148,10 +165,9 @@ def _check_bridge(work: Work) -> None:
 
 
 def _remember_set_up(work: Work) -> None:
-    server = work.must_have_server()
-    if server.tags.get(Tag.SETUP) != work.wanted.fingerprint:
-        tags = {Tag.SETUP: work.wanted.fingerprint}
-        work.server = work.world.cloud.set_tags(server.id, tags) or server
+    changes = {Tag.SETUP: work.wanted.fingerprint, Tag.DOWN: None}
+    if any(work.tags.get(tag) != value for tag, value in changes.items()):
+        work.remember(changes)
 
 
 def register(work: Work) -> None:
@@ -259,7 +275,7 @@ def uncordon(work: Work) -> None:
     Where Gitea cannot disable runners, a runner that is about to start declares its own labels; one that goes on
     with its jobs gets them back by its own credentials.
     """
-    if asker_of(work.must_have_server().tags) is not Asker.REPAIR or work.runner_id is None:
+    if asker_of(work.tags) is not Asker.REPAIR or work.runner_id is None:
         return
     if work.world.gitea.set_disabled(work.runner_id, False) or Step.START in work.change.steps:
         return
@@ -270,6 +286,5 @@ def uncordon(work: Work) -> None:
 
 def back_again(work: Work) -> None:
     """Take the repair's tag off: the machine is in service, and this is the last that says otherwise."""
-    server = work.must_have_server()
-    if asker_of(server.tags) is Asker.REPAIR:
-        work.server = work.world.cloud.set_tags(server.id, {Tag.DRAINING: None}) or server
+    if asker_of(work.tags) is Asker.REPAIR:
+        work.remember({Tag.DRAINING: None})

@@ -4,6 +4,8 @@ The proof that a machine is empty is Gitea's list of jobs in progress; task cont
 Gitea's own "busy" is a guess of ten seconds and proves nothing.
 """
 
+from collections.abc import Mapping
+
 from fleet.core.errors import Deferred, HostError, HostLocked, NamesakeRefused, RunnerUnknown, StepFailed
 from fleet.core.facts import HostFacts
 from fleet.core.lifecycle import Step
@@ -29,18 +31,24 @@ def ask(work: Work, step: Step) -> None:
     """
     _lock(work)
     asker = ASKERS[step]
-    server = work.world.cloud.server(work.must_have_server().id)
-    if server is None:
+    tags = _tags_by_id(work)
+    if tags is None:
         return
     now = work.world.cloud.now()
-    if is_held(server.tags, now):
+    if is_held(tags, now):
         raise Deferred(f"{work.name} is held by a person")
     planned = work.machine.asker if work.machine else None
-    if asker_of(server.tags) is Asker.PERSON and Asker.PERSON not in {asker, planned}:
+    if asker_of(tags) is Asker.PERSON and Asker.PERSON not in {asker, planned}:
         raise Deferred(f"a person has asked {work.name} to leave")
-    if asker_of(server.tags) is not asker:
-        mark = f"{asker}.{int(now.timestamp())}"
-        work.server = work.world.cloud.set_tags(server.id, {Tag.DRAINING: mark}) or server
+    if asker_of(tags) is not asker:
+        work.remember({Tag.DRAINING: f"{asker}.{int(now.timestamp())}"})
+
+
+def _tags_by_id(work: Work) -> Mapping[str, str] | None:
+    """As they are now, of the server that was seen or is found by name now; None when it is gone."""
+    if work.static is None:
+        work.must_have_server()
+    return work.tags_now()
 
 
 def _lock(work: Work) -> None:
@@ -156,8 +164,8 @@ def still_empty(work: Work) -> None:
 
 def _must_not_be_held(work: Work) -> None:
     """What a person said since the change began is heard as long as there is a way back."""
-    server = work.server and work.world.cloud.server(work.server.id)
-    if server is not None and is_held(server.tags, work.world.cloud.now()):
+    tags = work.tags_now()
+    if tags is not None and is_held(tags, work.world.cloud.now()):
         raise Deferred(f"{work.name} is held by a person")
 
 
