@@ -119,7 +119,7 @@ def _pool(here: _Here, wanted: HostWanted) -> list[Change]:
 def _one(
     here: _Here, machine: Machine, wanted: HostWanted, back: set[str], surplus: set[str], trickle: set[str]
 ) -> Change:
-    if machine.phase in {Phase.DRAINING, Phase.DRAINED} and machine.asker is Asker.SCALE:
+    if _cordoned_by_pass(machine):
         return _take_back(machine, here) if machine.name in back else _leave(machine, here, "still not needed")
     if machine.name in surplus:
         if here.ends(machine):
@@ -142,9 +142,14 @@ def _in_range(machine: Machine) -> bool:
     return numbered or machine.static is not None
 
 
+def _cordoned_by_pass(machine: Machine) -> bool:
+    leaving = machine.phase in {Phase.DRAINING, Phase.DRAINED} and machine.asker is Asker.SCALE
+    return leaving and machine.static is None
+
+
 def _to_take_back(here: _Here) -> set[str]:
     """Of the machines that a pass cordoned, those that are wanted again: longest paid first."""
-    leaving = [m for m in here.mine if m.phase in {Phase.DRAINING, Phase.DRAINED} and m.asker is Asker.SCALE]
+    leaving = [machine for machine in here.mine if _cordoned_by_pass(machine)]
     leaving.sort(key=lambda machine: (-here.left(machine), machine.name))
     room = min(here.size.wanted + here.useless, here.pool.max) - here.have
     return {machine.name for machine in leaving[: max(room, 0)]}

@@ -1,6 +1,7 @@
 """Static hosts: joined, planned and counted like machines, and never made, reset, deleted, paid for or surplus."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -30,13 +31,13 @@ def static(state: HostState = HostState.PRESENT, *, least: int = 0, most: int = 
     return inventory(pool(min=least, max=most, idle=idle, hosts=(host,)))
 
 
-def good(**more: object) -> HostFacts:
+def good(**more: Any) -> HostFacts:
     """The host in service, its runner (id 7) running."""
     memory = birth_memory(static(), NAME)
     return facts(registration=Registration(7, "u-7", NAME, "https://gitea.example"), memory=memory, **more)
 
 
-def record(**more: object) -> Runner:
+def record(**more: Any) -> Runner:
     return replace(runner(NAME), **more)
 
 
@@ -240,7 +241,7 @@ def test_nothing_is_ever_made_reset_or_deleted_and_nothing_costs(
     host: HostSeen | None, said: Runner | None, works: bool, state: HostState, bounds: tuple[int, int], force: bool
 ) -> None:
     of = static(state, least=bounds[0], most=bounds[1])
-    parts = [*([said] if said else []), *([job()] if said and works else [])]
+    parts: list[Runner | Job] = [*([said] if said else []), *([job()] if said and works else [])]
     observation = look(*parts, host=host)
     for plan in (up(observation, of), scale(observation, of), plan_down(of, observation, catalog(), force=force)):
         assert not FORBIDDEN & set(change(plan).steps)
