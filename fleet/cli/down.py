@@ -20,7 +20,7 @@ from fleet.core.observation import JobState, Observation
 from fleet.core.plan import plan_down
 from fleet.core.record import paused_tag
 from fleet.core.report import Event, Outcome, Report, Verdict
-from fleet.engine import memory
+from fleet.engine import firewall, memory
 from fleet.engine.apply import Listener, apply
 from fleet.engine.observe import observe
 from fleet.engine.world import World
@@ -48,6 +48,7 @@ def down(
     """Take machines out of service and delete them, once their jobs have ended. No job is lost."""
     with open_world(inventory) as world:
         wanted = tuple(names or ())
+        firewall.let_in(world)
         with looking(f"looking at fleet {world.inventory.name}", quiet=json or quiet) as seen:
             observation = observe(world, seen=seen)
         plan = plan_down(world.inventory, observation, world.catalog, names=wanted, force=force)

@@ -15,6 +15,7 @@ from fleet.cli.wiring import open_world
 from fleet.core.leaving import plan_drain, plan_enable
 from fleet.core.machine import join
 from fleet.core.report import Report, Verdict
+from fleet.engine import firewall
 from fleet.engine.apply import apply
 from fleet.engine.observe import observe
 
@@ -28,6 +29,7 @@ def drain(
 ) -> int:
     """Give machines no new job; the running ones end, and the machines stay until `fleet enable` or `fleet down`."""
     with open_world(inventory) as world:
+        firewall.let_in(world)
         with looking(f"looking at fleet {world.inventory.name}", quiet=quiet) as seen:
             rows = join(world.inventory, observe(world, seen=seen))
         changes = plan_drain(chosen(rows, machines))
@@ -48,6 +50,7 @@ def drain(
 def enable(machines: MachineNames, quiet: QuietOption = False, inventory: InventoryOption = None) -> int:
     """Put machines that were drained, by whomever, back into service: jobs that wait reach them."""
     with open_world(inventory) as world:
+        firewall.let_in(world)
         with looking(f"looking at fleet {world.inventory.name}", quiet=quiet) as seen:
             rows = join(world.inventory, observe(world, seen=seen))
         with telling(quiet=quiet) as listen:

@@ -14,7 +14,7 @@ from fleet.cli.wiring import open_world
 from fleet.core.errors import Refused
 from fleet.core.inventory import Inventory
 from fleet.core.plan import plan_up
-from fleet.engine import memory
+from fleet.engine import firewall, memory
 from fleet.engine.observe import observe
 from fleet.engine.world import World
 
@@ -37,7 +37,7 @@ def plan(
             f"{one} is of this fleet, and no server has it: it is billed; delete it in Hetzner"
             for one in _billed(world)
         ]
-        made = replace(made, notes=(*made.notes, *left))
+        made = replace(made, notes=(*made.notes, *left, *firewall.notes(world)))
         console = Console(highlight=False)
         if json:
             console.print_json(data=show.plan_json(world.inventory.name, made))

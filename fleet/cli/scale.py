@@ -57,7 +57,7 @@ def _pass(
     with open_world(option) as world, pass_lock(world.inventory.name, state_folder()):
         fleet = world.inventory.name
         with looking(f"looking at fleet {fleet}", quiet=quiet or json) as seen:
-            look = passes.look(world, only_down=only_down, seen=seen)
+            look = passes.look(world, only_down=only_down, seen=seen, let_in=not dry_run)
         if look.record.paused(look.seen.at):
             _print(f"fleet {fleet} is paused: fleet resume", quiet=quiet)
             return OK

@@ -1,5 +1,6 @@
 """``fleet status``: who is there, what runs, what is wrong, what it costs."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -20,7 +21,7 @@ from fleet.core.observation import JobState, Observation
 from fleet.core.plan import plan_up
 from fleet.core.pricing import paid_minutes_left, server_price
 from fleet.core.record import Record
-from fleet.engine import memory
+from fleet.engine import firewall, memory
 from fleet.engine.observe import observe
 from fleet.engine.world import World
 
@@ -41,6 +42,7 @@ def status(
             observation = observe(world, seen=seen)
         machines = join(world.inventory, observation)
         plan = plan_up(world.inventory, observation, world.catalog, dict(world.wanted))
+        plan = replace(plan, notes=(*plan.notes, *firewall.notes(world)))
         console = Console(highlight=False)
         if json:
             console.print_json(data=_json(world, observation, machines, plan, record))
@@ -59,6 +61,7 @@ def _screen(
     findings = _findings(plan)
     parts += [Text("")] if findings else []
     parts += [_finding(change.machine, change.reason, change.hint or "fleet up") for change in findings]
+    parts += [Text(note, "dim") for note in plan.notes]
     return Group(*parts)
 
 
@@ -141,6 +144,7 @@ def _json(
             {"machine": change.machine, "reason": change.reason, "hint": change.hint or "fleet up"}
             for change in _findings(plan)
         ],
+        "notes": list(plan.notes),
     }
 
 

@@ -19,7 +19,7 @@ from fleet.core.machine import join
 from fleet.core.money import Price
 from fleet.core.plan import plan_up
 from fleet.core.record import Floor, floor_tag
-from fleet.engine import memory
+from fleet.engine import firewall, memory
 from fleet.engine.apply import apply
 from fleet.engine.observe import observe
 from fleet.engine.world import World
@@ -47,6 +47,7 @@ def up(
             raise Refused("--add needs to know which pool", hint=f"fleet up POOL --add {add}")
         if for_ and not add:
             raise Refused("--for goes with --add", hint="fleet up POOL --add N --for 4h")
+        firewall.let_in(world)
         with looking(f"looking at fleet {world.inventory.name}", quiet=json or quiet) as seen:
             observation = observe(world, seen=seen)
         plan = plan_up(world.inventory, observation, world.catalog, dict(world.wanted), only=pool, add=add)
@@ -54,8 +55,6 @@ def up(
             confirm(_question(world.inventory.name, plan), yes=yes)
         if for_:
             _keep_floor(world, pool or world.inventory.pools[0].name, plan, seconds(for_))
-        if observation.servers:
-            memory.ensure_firewall(world)
         with telling(quiet=quiet or json) as listen:
             report = apply(world, plan.changes, join(world.inventory, observation), listen)
         console = Console(highlight=False)

@@ -55,6 +55,7 @@ def open_world(option: str | None) -> Iterator[World]:
 
 def _world(inventory: Inventory, clock: Clock) -> World:
     from fleet.edges import schedules
+    from fleet.edges.operator import OperatorHere
     from fleet.edges.ssh import SshHosts
 
     gitea, cloud = open_gitea(inventory), open_cloud(inventory)
@@ -71,6 +72,7 @@ def _world(inventory: Inventory, clock: Clock) -> World:
         gitea=gitea,
         hosts=hosts,
         clock=clock,
+        operator=OperatorHere(inventory.ssh.address_from),
         stack=stack,
         user_data=shipped("cloud-init")["server.yaml"],
         wanted={pool.name: host_wanted(inventory, pool, stack) for pool in inventory.pools},

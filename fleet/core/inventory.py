@@ -58,7 +58,8 @@ class SshSettings:
 
     ``key``: path of a private key; empty = one of the fleet's own, made on first use.
     ``authorized_keys``: public keys of colleagues, kept on every host.
-    ``allow_from``: networks (CIDR) that may reach port 22.
+    ``allow_from``: networks (CIDR) that may reach port 22, and ``"me"``: the address the operator comes from, which
+    ``address_from`` is asked for.
     """
 
     key: str = ""
@@ -66,6 +67,7 @@ class SshSettings:
     passphrase: SecretSource | None = None
     authorized_keys: tuple[str, ...] = ()
     allow_from: tuple[str, ...] = ("0.0.0.0/0", "::/0")
+    address_from: str = "https://ip.hetzner.com"
     route: SshRoute = SshRoute.PUBLIC
 
 

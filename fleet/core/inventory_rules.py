@@ -9,10 +9,11 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from ipaddress import IPv4Interface, IPv4Network, ip_network
+from ipaddress import IPv4Interface, IPv4Network, ip_address, ip_network
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from fleet.core.firewall import ME
 from fleet.core.inventory import (
     ScopeKind,
 )
@@ -210,12 +211,33 @@ def network(text: str) -> str:
     raise WrongError(f'"{text}" has bits set after its prefix', f'did you mean "{near}"?')
 
 
+def network_or_me(text: str) -> str:
+    return text if text == ME else network(text)
+
+
 def reachable(networks: list[str]) -> list[str]:
+    """``"me"`` gets a rule of its own."""
     if not networks:
-        raise WrongError("is empty: nobody could log in", 'networks, like "203.0.113.7/32"')
-    if len(networks) > _MOST_NETWORKS:
-        raise WrongError(f"has {len(networks)} networks", f"at most {_MOST_NETWORKS}: Hetzner's limit for one rule")
+        raise WrongError("is empty: nobody could log in", 'networks, like "203.0.113.7/32", or "me"')
+    count = sum(one != ME for one in networks)
+    if count > _MOST_NETWORKS:
+        raise WrongError(f"has {count} networks", f"at most {_MOST_NETWORKS}: Hetzner's limit for one rule")
     return networks
+
+
+def address_from(text: str) -> str:
+    """Who answers opens port 22 to the address in the answer: over the internet only by https."""
+    parts = _split_url(text)
+    if parts.scheme == "http" and not _is_private(parts.hostname or ""):
+        raise WrongError("is plain http: whoever is on the way could answer with an address of theirs", "https")
+    return text
+
+
+def _is_private(host: str) -> bool:
+    try:
+        return ip_address(host).is_private
+    except ValueError:
+        return host == "localhost"
 
 
 def engine_version(text: str) -> str:

@@ -104,6 +104,7 @@ class Tag:
     MACHINE = "machine"
     DOWN = "down"
     DOCKER = "docker"
+    JOINING = "joining"
 
 
 def birth_tags(name: MachineName, gitea: GiteaSettings, hostkey: str, eur_per_hour: str) -> dict[str, str]:

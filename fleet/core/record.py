@@ -29,13 +29,15 @@ class Floor:
 class Record:
     """``last_pass``: when a pass last ended well. ``paused_until``: None when not paused, 0 for ever.
 
-    ``ghosts``: runner ids without a server, with the time of the pass that first saw them.
+    ``ghosts``: runner ids without a server, with the time of the pass that first saw them. ``kept``: whether there is
+    something that keeps the record; without, there never was a machine.
     """
 
     last_pass: int | None = None
     paused_until: int | None = None
     floors: Mapping[str, Floor] = field(default_factory=lambda: MappingProxyType({}))
     ghosts: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}))
+    kept: bool = False
 
     def paused(self, at: datetime) -> bool:
         """Whether passes must do nothing now."""

@@ -6,13 +6,13 @@ remove one that somebody else has just locked.
 
 import fcntl
 import os
-import pwd
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from fleet.core.errors import FleetLocked, Refused
+from fleet.edges.whoami import user
 
 
 @contextmanager
@@ -52,12 +52,4 @@ def _take(file: int, fleet: str) -> None:
 
 
 def _holder() -> str:
-    return f"process {os.getpid()} of {_user()}, since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\n"
-
-
-def _user() -> str:
-    """Containers run as numbers without a name."""
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return f"user {os.getuid()}"
+    return f"process {os.getpid()} of {user()}, since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\n"

@@ -9,7 +9,7 @@ from fleet.core.observation import Observation
 from fleet.core.record import LAST_PASS, Record
 from fleet.core.report import Report, Verdict
 from fleet.core.scaling import plan_scale
-from fleet.engine import memory
+from fleet.engine import firewall, memory
 from fleet.engine.observe import observe
 from fleet.engine.world import World
 
@@ -25,9 +25,14 @@ class Look:
     plan: Plan
 
 
-def look(world: World, *, only_down: bool, seen: Callable[[str], None]) -> Look:
-    """Observe and plan; nothing is changed. Raises Refused when Hetzner or Gitea do not answer."""
+def look(world: World, *, only_down: bool, seen: Callable[[str], None], let_in: bool = True) -> Look:
+    """Observe and plan; no machine is changed. Raises Refused when Hetzner or Gitea do not answer.
+
+    ``let_in``: put the firewall's rules right first, so that hosts can be asked.
+    """
     now, record = memory.raised(world)
+    if let_in and record.kept and not record.paused(world.cloud.now()):
+        firewall.ensure(now)
     observation = observe(now, seen=seen)
     plan = plan_scale(now.inventory, observation, now.catalog, now.wanted, record, only_down=only_down)
     return Look(now, observation, join(now.inventory, observation), record, plan)

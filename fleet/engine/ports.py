@@ -1,10 +1,11 @@
 """What the engine needs of the outside. ``edges/`` and the tests' fakes do it, ``cli/wiring.py`` joins."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
+from fleet.core.firewall import Firewall, Rule
 from fleet.core.money import Catalog
 from fleet.core.observation import Device, Job, Runner, Server
 from fleet.core.orders import Credentials, MintedKey, Result, ServerOrder, Target
@@ -18,11 +19,15 @@ __all__ = [
     "Host",
     "Hosts",
     "MintedKey",
+    "Operator",
     "Result",
     "ServerOrder",
     "Tailnet",
     "Target",
 ]
+
+Decide = Callable[[Sequence[Rule]], Sequence[Rule]]
+"""From the rules of a firewall to those it should have. Given its own answer it gives the same again."""
 
 
 class Clock(Protocol):
@@ -33,6 +38,16 @@ class Clock(Protocol):
 
     def sleep(self, seconds: float) -> None:
         """Wait that long."""
+
+
+class Operator(Protocol):
+    """Who runs this process, and from where."""
+
+    def who(self) -> str:
+        """User and computer, without spaces: two operators have two names."""
+
+    def networks(self) -> tuple[str, ...]:
+        """The networks (CIDR) that machines see us come from. Raises Refused when nobody can say."""
 
 
 class Cloud(Protocol):
@@ -76,11 +91,14 @@ class Cloud(Protocol):
     def ensure_ssh_key(self, name: str, public_key: str, tags: Mapping[str, str]) -> int:
         """The id of our SSH key: found by fingerprint, else by name, else made."""
 
-    def ensure_firewall(self, name: str, allow_from: Sequence[str], tags: Mapping[str, str]) -> int:
-        """The id of the managed firewall: found by name and tags or made; rules changed in place."""
+    def firewall(self, name: str, tags: Mapping[str, str]) -> Firewall | None:
+        """The firewall of this name and these tags as it is now, or None when there is no such firewall of ours."""
 
-    def firewall_tags(self, name: str, tags: Mapping[str, str]) -> Mapping[str, str]:
-        """All tags of the managed firewall, or none when there is no such firewall of ours."""
+    def ensure_firewall(self, name: str, decide: Decide, tags: Mapping[str, str], covers: Mapping[str, str]) -> int:
+        """The id of a firewall of ours: found by name and tags or made, for all servers with the tags ``covers``.
+
+        Its rules are what ``decide`` makes of those that are there: written in place and read back.
+        """
 
     def set_firewall_tags(self, firewall_id: int, changes: Mapping[str, str | None]) -> None:
         """Change only these tags of the firewall (None removes), read by id, written, read back."""

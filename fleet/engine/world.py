@@ -12,7 +12,7 @@ from fleet.core.names import Tag, gitea_hash, hostkey_line
 from fleet.core.observation import Server
 from fleet.core.setup import HostWanted, probe_arguments
 from fleet.core.static_hosts import Static, static_hosts
-from fleet.engine.ports import Clock, Cloud, Gitea, Host, Hosts, Tailnet, Target
+from fleet.engine.ports import Clock, Cloud, Gitea, Host, Hosts, Operator, Tailnet, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ class World:
     gitea: Gitea
     hosts: Hosts
     clock: Clock
+    operator: Operator
     stack: Mapping[str, str]
     user_data: str
     wanted: Mapping[str, HostWanted]
@@ -52,6 +53,11 @@ class World:
     def statics(self) -> Mapping[str, Static]:
         """The static hosts by the name of their machine."""
         return static_hosts(self.inventory)
+
+    @property
+    def shared_name(self) -> str:
+        """The name of what this fleet shares at Hetzner: its firewall, its SSH key."""
+        return f"fleet-{self.inventory.name}"
 
     @property
     def fleet_tags(self) -> dict[str, str]:

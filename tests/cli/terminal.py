@@ -17,7 +17,7 @@ from fleet.core.observation import Observation
 from fleet.core.record import Record
 from fleet.core.report import Report
 from fleet.core.setup import host_wanted
-from fleet.engine import memory
+from fleet.engine import firewall, memory
 from tests.core.builders import ROOT, STACK, catalog
 
 NOTHING = Record()
@@ -82,7 +82,10 @@ def set_scene(
 
     monkeypatch.setattr(command, "open_world", opened)
     monkeypatch.setattr(memory, "raised", lambda world: (world, record))
-    monkeypatch.setattr(memory, "ensure_firewall", lambda world: 1)
+    monkeypatch.setattr(firewall, "let_in", lambda world: None)
+    monkeypatch.setattr(firewall, "ensure", lambda world: 1)
+    told = ("the firewall does not let you in",) if of.name == "left" else ()
+    monkeypatch.setattr(firewall, "notes", lambda world: told)
     monkeypatch.setattr(command, "observe", lambda world, **_: observation)
     if report is not None:
         monkeypatch.setattr(command, "apply", lambda *_: report)

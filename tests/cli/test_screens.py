@@ -75,6 +75,13 @@ def test_what_is_billed_and_belongs_to_no_server_is_told_of_by_plan(monkeypatch:
     assert "volume old (7) is of this fleet, and no server has it" in typed("plan").stdout
 
 
+@pytest.mark.parametrize("command", ["plan", "status"])
+def test_what_is_to_be_known_of_the_firewall_is_told(monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    set_scene(monkeypatch, {"plan": plan, "status": status}[command], replace(inventory(), name="left"), seen())
+    assert "the firewall does not let you in" in typed(command).stdout
+    assert "the firewall does not let you in" in json.loads(typed(command, "--json").stdout)["notes"][-1]
+
+
 def test_an_empty_fleet_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     nothing = inventory()
     of = type(nothing)(nothing.name, nothing.gitea, ())

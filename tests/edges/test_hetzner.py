@@ -1,15 +1,11 @@
 """The Hetzner edge with the real library, over real sockets, against the lab's Hetzner. Time is given."""
 
-import base64
-import json
-import os
 import re
 import socket
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -31,164 +27,29 @@ from fleet.core.errors import (
 )
 from fleet.core.money import price_of
 from fleet.core.observation import ServerStatus
-from fleet.core.orders import ServerOrder
 from fleet.core.secret import Secret
 from fleet.edges.hetzner import HetznerCloud
 from fleet.edges.hetzner.budget import Budget
 from fleet.edges.hetzner.errors import translated
-from fleet.engine.ports import Cloud
-from fleet.lab.hetzner import HetznerApi, NoHypervisor
+from fleet.lab.hetzner import NoHypervisor
 from fleet.lab.hetzner.exchange import Answer, Request
-
-START = datetime(2026, 11, 1, 12, tzinfo=UTC)
-TOKEN, READ_ONLY = "the-token", "the-read-only-token"
-TAGS = {"fleet": "ci", "gitea": "abc"}
-Tamper = Callable[[Request, Callable[[], Answer]], Answer]
-
-
-class Time:
-    """One clock for the API and its client. A sleep takes no time, and ends when ``ready`` says so."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-        self.slept: list[float] = []
-        self.ready = threading.Event()
-        self.ready.set()
-        self._lock = threading.Lock()
-
-    def sleep(self, seconds: float) -> None:
-        assert self.ready.wait(20)
-        with self._lock:
-            self.slept.append(seconds)
-            self.seconds += seconds
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-    def now(self) -> datetime:
-        return START + timedelta(seconds=self.seconds)
-
-
-class Api(HetznerApi):
-    """The lab's Hetzner, with somebody between it and its client."""
-
-    tamper: Tamper | None = None
-
-    def answer(self, request: Request) -> Answer:
-        if self.tamper is None:
-            return super().answer(request)
-        return self.tamper(request, lambda: HetznerApi.answer(self, request))
-
-    def asked(self, method: str, path: str) -> int:
-        """How often this was asked since the start; a path ends where its query begins."""
-        return sum(
-            one.method == method and one.path.removeprefix("/v1").partition("?")[0] == path for one in self.requests()
-        )
-
-
-@pytest.fixture
-def time() -> Time:
-    return Time()
-
-
-@pytest.fixture
-def api(time: Time) -> Api:
-    return Api(NoHypervisor(), token=TOKEN, readonly_token=READ_ONLY, clock=time.now, create_seconds=0.5)
-
-
-@pytest.fixture
-def endpoint(api: Api) -> Iterator[str]:
-    with api.serve() as serving:
-        yield serving.url
-
-
-@pytest.fixture
-def cloud(endpoint: str, time: Time) -> Iterator[HetznerCloud]:
-    made = connect(endpoint, time)
-    yield made
-    made.close()
-
-
-def connect(endpoint: str, time: Time, token: str = TOKEN) -> HetznerCloud:
-    cloud = HetznerCloud(endpoint, Secret(token), fleet_tag="ci", sleep=time.sleep, monotonic=time.monotonic)
-    port: Cloud = cloud
-    assert port is cloud
-    return cloud
-
-
-def public_key() -> str:
-    kind = b"ssh-ed25519"
-    blob = len(kind).to_bytes(4, "big") + kind + (32).to_bytes(4, "big") + os.urandom(32)
-    return f"ssh-ed25519 {base64.b64encode(blob).decode()} somebody"
-
-
-def order(cloud: Cloud, name: str = "ci-build-1", **changes: str) -> ServerOrder:
-    """A server that can be had; the key and firewall are there once they were asked for."""
-    key = cloud.ensure_ssh_key("fleet-ci", KEY, TAGS)
-    firewall = cloud.ensure_firewall("fleet-ci", ("0.0.0.0/0", "::/0"), TAGS)
-    plain = ServerOrder(
-        name, "cx33", "hel1", "debian-13", Secret("#cloud-config\n{}"), {**TAGS, "pool": "build"}, key, firewall
-    )
-    return replace(plain, **changes)  # type: ignore[arg-type]
-
-
-KEY = public_key()
-
-
-def test_a_server_says_its_address_in_each_private_network(cloud: HetznerCloud, endpoint: str) -> None:
-    client = Client(TOKEN, api_endpoint=endpoint)
-    made = client.networks.create("inside", "10.7.0.0/16")
-    assert cloud.network_id("inside") == made.id
-    plain = cloud.create_server(order(cloud))
-    kind, image = ServerType(name="cx33"), Image(name="debian-13")
-    client.servers.create("ci-build-2", kind, image, networks=[made])
-    inside = cloud.server_named("ci-build-2")
-    assert inside is not None
-    assert (plain.networks, inside.networks) == ({}, {made.id: "10.7.0.2"})
-
-
-def test_a_network_that_is_not_there_is_said(cloud: HetznerCloud) -> None:
-    with pytest.raises(Refused, match="no private network elsewhere"):
-        cloud.network_id("elsewhere")
-
-
-def until_awaited(cloud: HetznerCloud, actions: int) -> None:
-    """Return when that many actions are awaited; the clock stands still meanwhile."""
-    for _ in range(2000):
-        if len(cloud._actions._pending) == actions:
-            return
-        threading.Event().wait(0.01)
-    raise AssertionError(f"{len(cloud._actions._pending)} actions are awaited")
-
-
-def raw(api: Api, method: str, path: str, body: Mapping[str, object] | None = None) -> dict[str, object]:
-    """Somebody else's call, past our client."""
-    content = json.dumps(body).encode() if body is not None else b""
-    answer = HetznerApi.answer(api, Request(method, f"/v1{path}", {}, f"Bearer {TOKEN}", content))
-    assert answer.status < 300, answer.body
-    return answer.body or {}
-
-
-def path_of(request: Request) -> str:
-    return request.path.removeprefix("/v1")
-
-
-def error(status: int, code: str, message: str = "no") -> Answer:
-    return Answer(status, {"error": {"code": code, "message": message, "details": None}})
-
-
-def first_time(method: str, path: str, answer: Callable[[Callable[[], Answer]], Answer]) -> Tamper:
-    """Answer the first such request so, and all others as usual."""
-    left = [1]
-
-    def tamper(request: Request, usual: Callable[[], Answer]) -> Answer:
-        if left and request.method == method and path_of(request) == path:
-            left.pop()
-            return answer(usual)
-        return usual()
-
-    return tamper
-
+from tests.edges.hetzner_api import (
+    KEY,
+    READ_ONLY,
+    START,
+    TAGS,
+    TOKEN,
+    Api,
+    Time,
+    connect,
+    error,
+    first_time,
+    order,
+    path_of,
+    public_key,
+    raw,
+    until_awaited,
+)
 
 # Servers
 
@@ -383,6 +244,23 @@ def test_a_list_that_shifts_between_pages_is_read_again(api: Api, cloud: Hetzner
     time.seconds += 5
     api.tamper = tamper
     assert {server.id for server in cloud.servers()} == set(numbers[1:])
+
+
+def test_a_server_says_its_address_in_each_private_network(cloud: HetznerCloud, endpoint: str) -> None:
+    client = Client(TOKEN, api_endpoint=endpoint)
+    made = client.networks.create("inside", "10.7.0.0/16")
+    assert cloud.network_id("inside") == made.id
+    plain = cloud.create_server(order(cloud))
+    kind, image = ServerType(name="cx33"), Image(name="debian-13")
+    client.servers.create("ci-build-2", kind, image, networks=[made])
+    inside = cloud.server_named("ci-build-2")
+    assert inside is not None
+    assert (plain.networks, inside.networks) == ({}, {made.id: "10.7.0.2"})
+
+
+def test_a_network_that_is_not_there_is_said(cloud: HetznerCloud) -> None:
+    with pytest.raises(Refused, match="no private network elsewhere"):
+        cloud.network_id("elsewhere")
 
 
 # What goes wrong with a create
@@ -713,51 +591,6 @@ def test_two_who_add_the_same_key_at_once_get_one(api: Api, cloud: HetznerCloud)
     assert [key["id"] for key in keys] == [number]
 
 
-def test_the_firewall_is_made_once_and_covers_all_our_servers(api: Api, cloud: HetznerCloud) -> None:
-    first = cloud.ensure_firewall("fleet-ci", ("203.0.113.7/32", "2001:DB8::/32"), TAGS)
-    assert cloud.ensure_firewall("fleet-ci", ("2001:db8::/32", "203.0.113.7/32"), TAGS) == first
-    firewall = raw(api, "GET", f"/firewalls/{first}")["firewall"]
-    assert isinstance(firewall, dict)
-    assert [(rule["direction"], rule["protocol"], rule["port"], rule["source_ips"]) for rule in firewall["rules"]] == [
-        ("in", "tcp", "22", ["2001:db8::/32", "203.0.113.7/32"]),
-        ("in", "icmp", None, ["0.0.0.0/0", "::/0"]),
-    ]
-    assert firewall["labels"] == TAGS
-    assert [one["label_selector"]["selector"] for one in firewall["applied_to"]] == ["fleet=ci"]
-    assert [one.method for one in api.requests() if "/firewalls" in one.path].count("POST") == 1
-
-
-def test_rules_and_cover_that_differ_are_changed_in_place(api: Api, cloud: HetznerCloud) -> None:
-    body = {"name": "fleet-ci", "labels": {**TAGS, "paused": "later"}, "rules": []}
-    made = raw(api, "POST", "/firewalls", body)["firewall"]
-    assert isinstance(made, dict)
-    assert cloud.ensure_firewall("fleet-ci", ("203.0.113.0/24",), TAGS) == made["id"]
-    firewall = raw(api, "GET", f"/firewalls/{made['id']}")["firewall"]
-    assert isinstance(firewall, dict)
-    assert firewall["rules"][0]["source_ips"] == ["203.0.113.0/24"]
-    assert firewall["applied_to"][0]["label_selector"]["selector"] == "fleet=ci"
-    assert firewall["labels"] == body["labels"]
-
-
-def test_a_firewall_of_our_name_without_our_tags_is_refused(api: Api, cloud: HetznerCloud) -> None:
-    raw(api, "POST", "/firewalls", {"name": "fleet-ci", "labels": {"fleet": "other"}})
-    with pytest.raises(NamesakeRefused, match="not ours") as caught:
-        cloud.ensure_firewall("fleet-ci", ("0.0.0.0/0",), TAGS)
-    assert caught.value.hint
-
-
-def test_two_who_make_the_firewall_at_once_get_one(api: Api, cloud: HetznerCloud) -> None:
-    def answer(usual: Callable[[], Answer]) -> Answer:
-        usual()
-        return usual()
-
-    api.tamper = first_time("POST", "/firewalls", answer)
-    number = cloud.ensure_firewall("fleet-ci", ("0.0.0.0/0",), TAGS)
-    firewalls = raw(api, "GET", "/firewalls")["firewalls"]
-    assert isinstance(firewalls, list)
-    assert [firewall["id"] for firewall in firewalls] == [number]
-
-
 def test_what_is_shared_goes_last_and_only_ours(api: Api, cloud: HetznerCloud) -> None:
     made = cloud.create_server(order(cloud))
     raw(api, "POST", "/ssh_keys", {"name": "theirs", "public_key": public_key(), "labels": {"fleet": "ci"}})
@@ -783,13 +616,6 @@ def test_what_is_billed_and_nobody_uses_is_told_of_and_only_ours(api: Api, cloud
     raw(api, "POST", "/volumes", {"name": "used", "labels": dict(TAGS), "server": server.id, "size": 10})
     (told,) = cloud.leftovers(TAGS)
     assert told.startswith("volume ours (")
-
-
-def test_a_firewall_that_is_in_use_for_a_moment_is_deleted_then(api: Api, cloud: HetznerCloud) -> None:
-    number = cloud.ensure_firewall("fleet-ci", ("0.0.0.0/0",), TAGS)
-    api.tamper = first_time("DELETE", f"/firewalls/{number}", lambda usual: error(422, "resource_in_use"))
-    assert cloud.remove_shared(TAGS) == ("fleet-ci",)
-    assert raw(api, "GET", "/firewalls")["firewalls"] == []
 
 
 # Prices and time

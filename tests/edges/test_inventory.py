@@ -143,6 +143,13 @@ def test_a_bare_address_becomes_a_network() -> None:
     assert ssh.authorized_keys == (ED25519,)
 
 
+def test_me_stands_beside_networks_and_its_service_may_be_another() -> None:
+    text = f'{TOP}ssh.allow_from = ["me", "203.0.113.7"]\nssh.address_from = "http://10.0.0.1:8000/ip"\n[pools.a]'
+    ssh = parse(text, "i.toml").ssh
+    assert ssh.allow_from == ("me", "203.0.113.7/32")
+    assert ssh.address_from == "http://10.0.0.1:8000/ip"
+
+
 @pytest.mark.parametrize(
     ("value", "seconds"), [('"3h"', 10800), ('"90m"', 5400), ('"1h30m15s"', 5415), ("600", 600), ('"600s"', 600)]
 )
@@ -293,7 +300,10 @@ def test_a_mistake_in_the_frame_is_told(text: str, problem: str) -> None:
         ('ssh.allow_from = ["10.0.0.1/8"]', 'ssh.allow_from[0]: "10.0.0.1/8" has bits set after its prefix (did you mean "10.0.0.0/8"?)'),
         ('ssh.allow_from = ["home"]', f'ssh.allow_from[0]: "home" is no network ({NETWORK_LIKE})'),
         ('ssh.allow_from = ["1.2.3.4", "1.2.3.4/32"]', 'ssh.allow_from: "1.2.3.4/32" is there twice'),
-        ("ssh.allow_from = []", 'ssh.allow_from: is empty: nobody could log in (networks, like "203.0.113.7/32")'),
+        ("ssh.allow_from = []", 'ssh.allow_from: is empty: nobody could log in (networks, like "203.0.113.7/32", or "me")'),
+        ('ssh.allow_from = ["me", "me"]', 'ssh.allow_from: "me" is there twice'),
+        ('ssh.address_from = "http://ip.example"', "ssh.address_from: is plain http: whoever is on the way could answer with an address of theirs (https)"),
+        ('ssh.address_from = "ip.example"', f"ssh.address_from: is no http or https URL ({URL_LIKE})"),
         ("ssh.allow_from = [" + '"1.2.3.4",' * 101 + "]", "ssh.allow_from: has 101 networks (at most 100: Hetzner's limit for one rule)"),
         ("max_eur_per_hour = 0", "max_eur_per_hour: 0 is out of range (more than 0)"),
         ("max_eur_per_hour = -0.5", "max_eur_per_hour: -0.5 is out of range (more than 0)"),

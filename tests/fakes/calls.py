@@ -19,7 +19,7 @@ READS = frozenset(
         "cloud.servers",
         "cloud.server",
         "cloud.server_named",
-        "cloud.firewall_tags",
+        "cloud.firewall",
         "gitea.runners",
         "gitea.runner",
         "gitea.jobs",

@@ -1,18 +1,20 @@
 """A Hetzner of plain values: what is rented, what is to be had, and what each order makes."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Protocol
 
 from fleet.core.errors import CloudError, NameTaken, NoCapacity, QuotaExceeded, Refused
+from fleet.core.firewall import Firewall, Rule
 from fleet.core.money import Catalog, ServerType
 from fleet.core.names import Tag
 from fleet.core.observation import Server, ServerStatus
 from fleet.core.orders import ServerOrder
 from fleet.core.secret import Secret
+from fleet.engine.ports import Decide
 from tests.fakes.clock import FakeClock
 
 MAKING = 4
@@ -40,7 +42,8 @@ class Machinery(Protocol):
 class Project:
     """One Hetzner project. ``room``: how many are still to be had by (type, location); not named means many.
 
-    ``keys`` and ``firewalls``: the tags of each, by name and id. ``networks``: ids of private networks by name.
+    ``keys`` and ``firewalls``: the tags of each, by name and id. ``rules``: those of each firewall, by id.
+    ``networks``: ids of private networks by name.
     """
 
     clock: FakeClock
@@ -51,6 +54,7 @@ class Project:
     keys: dict[tuple[str, int], Mapping[str, str]] = field(default_factory=dict)
     firewalls: dict[tuple[str, int], Mapping[str, str]] = field(default_factory=dict)
     networks: dict[str, int] = field(default_factory=dict)
+    rules: dict[int, tuple[Rule, ...]] = field(default_factory=dict)
     created: list[str] = field(default_factory=list)
     next_id: int = 100
 
@@ -157,19 +161,24 @@ class FakeCloud:
         assert public_key.startswith("ssh-ed25519 ")
         return self._ensure(self._project.keys, name, tags)
 
-    def ensure_firewall(self, name: str, allow_from: Sequence[str], tags: Mapping[str, str]) -> int:
-        assert allow_from, "somebody may log in"
-        return self._ensure(self._project.firewalls, name, tags)
+    def firewall(self, name: str, tags: Mapping[str, str]) -> Firewall | None:
+        found = ((number, theirs) for (known, number), theirs in self._project.firewalls.items() if known == name)
+        for number, theirs in found:
+            if tags.items() <= theirs.items():
+                return Firewall(number, dict(theirs), self._project.rules[number])
+        return None
+
+    def ensure_firewall(self, name: str, decide: Decide, tags: Mapping[str, str], covers: Mapping[str, str]) -> int:
+        assert covers.get(Tag.FLEET), "it is for servers of one fleet"
+        number = self._ensure(self._project.firewalls, name, tags)
+        self._project.rules[number] = tuple(decide(self._project.rules.get(number, ())))
+        return number
 
     def _ensure(self, things: dict[tuple[str, int], Mapping[str, str]], name: str, tags: Mapping[str, str]) -> int:
         found = next((number for known, number in things if known == name), None)
         number = self._project.number() if found is None else found
         things[name, number] = {**things.get((name, number), {}), **tags}
         return number
-
-    def firewall_tags(self, name: str, tags: Mapping[str, str]) -> Mapping[str, str]:
-        found = (theirs for (known, _), theirs in self._project.firewalls.items() if known == name)
-        return next((theirs for theirs in found if tags.items() <= theirs.items()), {})
 
     def set_firewall_tags(self, firewall_id: int, changes: Mapping[str, str | None]) -> None:
         key = next(key for key in self._project.firewalls if key[1] == firewall_id)

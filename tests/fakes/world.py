@@ -24,6 +24,7 @@ from tests.fakes.cloud import CATALOG, FakeCloud, Project
 from tests.fakes.gitea import FakeGitea, FakeJob, Instance, RunnerProcess
 from tests.fakes.host import FakeHost
 from tests.fakes.hosts import Computers, FakeHosts
+from tests.fakes.operator import FakeOperator
 from tests.fakes.tailnet import FakeTailnet, Network
 
 STACK = shipped("stack")
@@ -56,6 +57,7 @@ class FakeWorld:
         self.gitea = Instance(self.clock, can_disable)
         self.computers = Computers(self.clock, self.gitea)
         self.project = Project(self.clock, self.computers)
+        self.operator = FakeOperator()
         self.network = Network(self.clock)
         self.clock.at_each_tick(self.gitea.tick)
         self.clock.at_each_tick(self.computers.tick)
@@ -162,6 +164,7 @@ def build_world(outside: FakeWorld, inventory: Inventory, calls: Calls) -> World
         gitea=cast(Gitea, Counted("gitea", gitea, calls)),
         hosts=hosts,
         clock=clock,
+        operator=outside.operator,
         stack=STACK,
         user_data=USER_DATA,
         wanted={pool.name: host_wanted(inventory, pool, STACK) for pool in inventory.pools},

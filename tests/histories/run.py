@@ -23,6 +23,7 @@ from fleet.engine.world import Sessions, Shared, World
 from tests.engine.conftest import AtOnce
 from tests.fakes.calls import Counted, Killed, ProcessClock
 from tests.fakes.cloud import CATALOG
+from tests.fakes.operator import FakeOperator
 from tests.fakes.world import LIMITS, STACK, USER_DATA, Process, run_changes
 from tests.histories.history import LENGTH, MINUTE, PERIOD, QUIET, Happening, History, What, write
 from tests.histories.mischief import Mischief, StrangeCalls
@@ -278,6 +279,7 @@ def _world(stage: Stage, calls: StrangeCalls, mischief: Mischief) -> World:
         gitea=cast(Gitea, Counted("gitea", gitea, calls)),
         hosts=hosts,
         clock=ProcessClock(outside.clock, calls),
+        operator=FakeOperator(),
         stack=STACK,
         user_data=USER_DATA,
         wanted=_wanted(stage.inventory),

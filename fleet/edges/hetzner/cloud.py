@@ -1,7 +1,7 @@
 """Hetzner as the engine sees it: the ``Cloud`` of ``engine/ports.py``."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from hcloud import Client
@@ -15,14 +15,15 @@ from hcloud.servers import Server as ServerId
 from hcloud.ssh_keys import SSHKey
 
 from fleet.core.errors import CloudError, FleetError, Refused
+from fleet.core.firewall import Firewall as FirewallSeen
 from fleet.core.money import Catalog
-from fleet.core.names import Tag
 from fleet.core.observation import Server
 from fleet.core.orders import ServerOrder
 from fleet.core.secret import Secret
 from fleet.edges.hetzner.actions import Actions
 from fleet.edges.hetzner.catalog import Offers
 from fleet.edges.hetzner.convert import from_server, there
+from fleet.edges.hetzner.firewalls import Decide, Firewalls
 from fleet.edges.hetzner.gate import Gate
 from fleet.edges.hetzner.removal import Removal
 from fleet.edges.hetzner.shared import SharedThings
@@ -55,7 +56,8 @@ class HetznerCloud:
         self._actions = Actions(self._gate, self._servers)
         self._offers = Offers(self._gate)
         self._removal = Removal(self._gate, self._actions, fleet_tag)
-        self._things = SharedThings(self._gate, self._actions, f"{Tag.FLEET}={fleet_tag}")
+        self._firewalls = Firewalls(self._gate, self._actions)
+        self._things = SharedThings(self._gate, self._firewalls)
 
     def close(self) -> None:
         """Close all connections."""
@@ -158,17 +160,17 @@ class HetznerCloud:
         """The id of our SSH key: found by fingerprint, else made."""
         return self._things.ensure_ssh_key(name, public_key, tags)
 
-    def ensure_firewall(self, name: str, allow_from: Sequence[str], tags: Mapping[str, str]) -> int:
-        """The id of the managed firewall: found by name and tags or made; rules changed in place."""
-        return self._things.ensure_firewall(name, allow_from, tags)
+    def firewall(self, name: str, tags: Mapping[str, str]) -> FirewallSeen | None:
+        """The firewall of this name and these tags as it is now; None when there is no such firewall of ours."""
+        return self._firewalls.find(name, tags)
 
-    def firewall_tags(self, name: str, tags: Mapping[str, str]) -> Mapping[str, str]:
-        """All tags of the managed firewall, or none when there is no such firewall of ours."""
-        return self._things.firewall_tags(name, tags)
+    def ensure_firewall(self, name: str, decide: Decide, tags: Mapping[str, str], covers: Mapping[str, str]) -> int:
+        """The id of a firewall of ours: found by name and tags or made; rules changed in place, as ``decide`` says."""
+        return self._firewalls.ensure(name, decide, tags, covers)
 
     def set_firewall_tags(self, firewall_id: int, changes: Mapping[str, str | None]) -> None:
         """Change only these tags of the firewall (None removes), read by id, written, read back."""
-        self._things.set_firewall_tags(firewall_id, changes)
+        self._firewalls.set_tags(firewall_id, changes)
 
     def network_id(self, name: str) -> int:
         """The id of the private network of this name, asked for once. Raises Refused where there is none."""

@@ -51,10 +51,11 @@ class SshTable(Table):
         list[Annotated[str, AfterValidator(rules.public_key)]], AfterValidator(rules.each_once)
     ] = []
     allow_from: Annotated[
-        list[Annotated[str, AfterValidator(rules.network)]],
+        list[Annotated[str, AfterValidator(rules.network_or_me)]],
         AfterValidator(rules.reachable),
         AfterValidator(rules.each_once),
     ] = list(_SSH.allow_from)
+    address_from: Annotated[str, AfterValidator(rules.address_from)] = _SSH.address_from
 
 
 class CronTable(Table):

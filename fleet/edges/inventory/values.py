@@ -56,6 +56,7 @@ def _ssh(table: SshTable) -> SshSettings:
         passphrase=table.passphrase,
         authorized_keys=tuple(table.authorized_keys),
         allow_from=tuple(table.allow_from),
+        address_from=table.address_from,
     )
 
 

@@ -12,7 +12,7 @@ from fleet.core.observation import Server, ServerStatus
 from fleet.core.orders import ServerOrder
 from fleet.core.pricing import choices, growth_refused, server_price
 from fleet.core.secret import Secret
-from fleet.engine import memory
+from fleet.engine import firewall
 from fleet.engine.steps import leave
 from fleet.engine.wait import wait_for
 from fleet.engine.work import Work
@@ -104,9 +104,9 @@ def _order(work: Work, type_name: str, location: str, user_data: Secret, tags: d
         user_data=user_data,
         tags=tags,
         ssh_key=world.shared.once(
-            "key", lambda: world.cloud.ensure_ssh_key(memory.shared_name(world), public, world.fleet_tags)
+            "key", lambda: world.cloud.ensure_ssh_key(world.shared_name, public, world.fleet_tags)
         ),
-        firewall=memory.ensure_firewall(world),
+        firewall=firewall.ensure(world),
     )
 
 
