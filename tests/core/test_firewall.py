@@ -224,7 +224,7 @@ _WANTED = st.builds(
 
 
 @given(_WANTED, _SEEN)
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_its_own_answer_is_as_wanted(wanted: WantedRules, seen: list[Rule]) -> None:
     """What was written and read back must count as done, or it would be written for ever."""
     once = new_rules(wanted, seen, NOW)
@@ -233,7 +233,7 @@ def test_its_own_answer_is_as_wanted(wanted: WantedRules, seen: list[Rule]) -> N
 
 
 @given(_WANTED, _SEEN)
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_nothing_of_another_operator_or_a_person_is_lost_before_its_time(wanted: WantedRules, seen: list[Rule]) -> None:
     after = new_rules(wanted, seen, NOW)
     for rule in seen:
