@@ -27,6 +27,8 @@ COMMANDS = {
     "release": ("fleet.cli.hold:release", "Let passes touch held machines again."),
     "pause": ("fleet.cli.pause:pause", "Stop all passes, on whatever computer they run."),
     "resume": ("fleet.cli.pause:resume", "Let passes work again."),
+    "jobs": ("fleet.cli.jobs:jobs", "Show what runs where, and why the other jobs wait."),
+    "exec": ("fleet.cli.exec:exec_", "Run a command on machines, all at once."),
     "cost": ("fleet.cli.cost:cost", "Show what each machine costs, and what nobody used."),
     "cron": ("fleet.cli.cron:app", "Passes from your crontab: install, show, remove."),
     "lab": ("fleet.cli.lab:app", "A Hetzner and a Gitea on this machine, to try it all."),

@@ -51,7 +51,12 @@ def priced(changes: Sequence[Change], inventory: Inventory, seen: Observation, c
 def new_price(change: Change, inventory: Inventory, catalog: Catalog) -> Price:
     """What the server that this change creates will most likely cost."""
     pool = inventory.pool(change.pool)
-    pair = first_choice(pool, catalog) if pool else None
+    return new_price_of(pool, catalog) if pool else FREE
+
+
+def new_price_of(pool: Pool, catalog: Catalog) -> Price:
+    """What the next server of this pool will most likely cost."""
+    pair = first_choice(pool, catalog)
     return (price_of(catalog, *pair) or FREE) if pair else FREE
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fleet.core.errors import HostError
 from fleet.core.facts import HostFacts, read_facts
 from fleet.core.inventory import Inventory
+from fleet.core.machine import Machine
 from fleet.core.money import Catalog
 from fleet.core.names import Tag, gitea_hash, hostkey_line
 from fleet.core.observation import Server
@@ -94,6 +95,15 @@ class Sessions:
         """Close all."""
         for name in list(self._open):
             self.drop(name)
+
+
+def target_of(machine: Machine) -> Target:
+    """Where to log in to this machine. Raises HostError when that is not known, or there is nothing to log in to."""
+    if machine.static is not None:
+        return static_target(machine.name, machine.static)
+    if machine.server is None:
+        raise HostError(f"{machine.name} has no server")
+    return target(machine.server)
 
 
 def static_target(name: str, static: Static) -> Target:

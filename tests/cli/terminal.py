@@ -63,6 +63,7 @@ def set_scene(
     observation: Observation,
     report: Report | None = None,
     record: Record = NOTHING,
+    sessions: object = None,
 ) -> None:
     """The command sees this observation and this record; what it applies ends in this report."""
 
@@ -76,6 +77,7 @@ def set_scene(
                 leftovers=lambda tags: ("volume old (7)",) if of.name == "left" else (),
             ),
             fleet_tags={},
+            sessions=sessions,
             catalog=catalog(),
             wanted={one.name: host_wanted(of, one, STACK) for one in of.pools},
         )
