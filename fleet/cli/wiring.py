@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from fleet.core.inventory import Inventory
 from fleet.core.preflight import check_catalog
 from fleet.core.secret import Secret, SecretSource
-from fleet.core.setup import host_wanted
+from fleet.core.setup import host_wanted, password_key
 from fleet.engine.ports import Clock
 from fleet.engine.world import Sessions, Shared, World
 
@@ -59,7 +59,7 @@ def _world(inventory: Inventory, clock: Clock) -> World:
     from fleet.edges.ssh import SshHosts
 
     gitea, cloud = open_gitea(inventory), open_cloud(inventory)
-    key = open_key(inventory)
+    key, for_hosts = open_key(inventory), _secrets_for_hosts(inventory)
     catalog = cloud.catalog()
     check_catalog(inventory, catalog)
     inventory = schedules.effective(inventory, cloud.now())
@@ -75,7 +75,7 @@ def _world(inventory: Inventory, clock: Clock) -> World:
         operator=OperatorHere(inventory.ssh.address_from),
         stack=stack,
         user_data=shipped("cloud-init")["server.yaml"],
-        wanted={pool.name: host_wanted(inventory, pool, stack) for pool in inventory.pools},
+        wanted={pool.name: host_wanted(inventory, pool, stack, for_hosts) for pool in inventory.pools},
         catalog=catalog,
         sessions=Sessions(hosts),
         shared=Shared(),
@@ -110,6 +110,12 @@ def _secret(inventory: Inventory, source: SecretSource, what: str) -> Secret:
     from fleet.edges import secrets
 
     return secrets.resolve(source, what=what, env=os.environ, base=Path(inventory.source).parent)
+
+
+def _secrets_for_hosts(inventory: Inventory) -> dict[str, Secret]:
+    """By the path of their key. Raises CredentialsError."""
+    wanted = {password_key(one): one.password for one in inventory.registries}
+    return {key: _secret(inventory, source, key) for key, source in wanted.items()}
 
 
 def state_folder() -> Path:

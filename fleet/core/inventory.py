@@ -29,12 +29,16 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class GiteaSettings:
-    """Which Gitea, and as whom. ``runner_url`` is what runners and jobs use (they clone from it)."""
+    """Which Gitea, and as whom. ``runner_url`` is what runners and jobs use (they clone from it).
+
+    ``ca``: certificates (PEM) to trust beside the system's, for a Gitea behind a private CA.
+    """
 
     url: str
     runner_url: str
     scope: Scope = Scope(ScopeKind.INSTANCE)
     token: SecretSource = field(default=FromEnv("FLEET_GITEA_TOKEN"))
+    ca: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,25 @@ class TailnetSettings:
     accept_routes: bool = False
     ssh: bool = False
     hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ProxySettings:
+    """The way out of hosts that have no direct one. ``no_proxy``: what is reached directly besides Gitea, the
+    machine's own addresses and the mirror: names (``.example`` with all below), addresses or networks."""
+
+    http: str = ""
+    https: str = ""
+    no_proxy: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """A registry that wants to know who pulls. ``host``: as image names begin, with its port."""
+
+    host: str
+    user: str
+    password: SecretSource
 
 
 class DockerSource(StrEnum):
@@ -222,6 +245,8 @@ class Inventory:
     hetzner: HetznerSettings = HetznerSettings()
     ssh: SshSettings = SshSettings()
     tailnet: TailnetSettings | None = None
+    proxy: ProxySettings | None = None
+    registries: tuple[Registry, ...] = ()
     max: int | None = None
     max_eur_per_hour: Decimal | None = None
     cron: CronSettings = CronSettings()

@@ -4,7 +4,6 @@ import contextlib
 import datetime
 import ipaddress
 import json
-import re
 import socket
 import ssl
 import threading
@@ -38,6 +37,7 @@ from fleet.edges.http.shared import Shared
 from fleet.engine.ports import Gitea
 from fleet.lab.gitea.http import Answer, Request, give
 from fleet.lab.gitea.serving import Serving
+from fleet.lab.tls import Authority
 
 TOKEN = "a" * 40
 RECORDED = {
@@ -646,7 +646,24 @@ def answer_tls_once(listener: socket.socket, context: ssl.SSLContext) -> None:
 
 def test_a_certificate_of_an_unknown_ca_has_a_hint(tls: tuple[str, Path]) -> None:
     text = version_failure(tls[0])
-    assert re.search("CA that is not trusted.*REQUESTS_CA_BUNDLE", text)
+    assert "CA that is not trusted here" in text
+    assert 'gitea.ca = "PATH"' in text
+
+
+def test_a_private_ca_is_trusted_when_the_inventory_names_it(tls: tuple[str, Path]) -> None:
+    pem = tls[1].read_text().partition("-----END PRIVATE KEY-----\n")[2]
+    settings = GiteaSettings(tls[0], tls[0], ca=pem)
+    with contextlib.closing(GiteaHttp(settings, Secret(TOKEN))) as edge:
+        assert edge.version() == "1.26.0"
+
+
+def test_another_ca_than_the_one_named_is_not_trusted(tls: tuple[str, Path]) -> None:
+    settings = GiteaSettings(tls[0], tls[0], ca=Authority.new("another").pem)
+    with (
+        contextlib.closing(GiteaHttp(settings, Secret(TOKEN))) as edge,
+        pytest.raises(Unreachable, match="not trusted"),
+    ):
+        edge.version()
 
 
 @pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"])

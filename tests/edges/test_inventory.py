@@ -20,6 +20,7 @@ from fleet.core.inventory import (
     HetznerSettings,
     Inventory,
     Pool,
+    Registry,
     RunnerSettings,
     Schedule,
     Scope,
@@ -270,7 +271,7 @@ def test_a_mistake_in_the_frame_is_told(text: str, problem: str) -> None:
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("colour = 1", "colour: is an unknown key (known: name, gitea, hetzner, ssh, docker, pools, max, max_eur_per_hour, cron)"),
+        ("colour = 1", "colour: is an unknown key (known: name, gitea, hetzner, ssh, docker, proxy, registries, pools, max, max_eur_per_hour, cron)"),
         ("dokcer.bip = 1", 'dokcer: is an unknown key (did you mean "docker"?)'),
         ("hetzner.tokn = 1", 'hetzner.tokn: is an unknown key (did you mean "token"?)'),
         ('gitea.scope = "organisation:x"', 'gitea.scope: "organisation" is unknown (did you mean "org"? known: instance, org, user, repo)'),
@@ -504,7 +505,8 @@ def test_the_example_shows_the_defaults() -> None:
     assert full.ssh.passphrase == FromEnv("FLEET_SSH_PASSPHRASE")
     assert (full.max, full.max_eur_per_hour) == (4, Decimal("0.25"))
     assert full.pools[0].schedule == (Schedule("0 8 * * MON-FRI", "UTC", 36000, 2, 1),)
-    bare = replace(full, ssh=replace(full.ssh, passphrase=None), max=None, max_eur_per_hour=None)
+    assert full.registries == (Registry("registry.example", "ci", FromEnv("FLEET_REGISTRY_PASSWORD")),)
+    bare = replace(full, ssh=replace(full.ssh, passphrase=None), max=None, max_eur_per_hour=None, registries=())
     assert replace(bare, pools=(replace(bare.pools[0], schedule=()),)) == as_it_is
 
 
@@ -515,7 +517,7 @@ def test_the_example_has_every_key_and_no_other() -> None:
 def written(table: dict[str, Any], above: str = "") -> list[str]:
     found = []
     for key, value in table.items():
-        path = above + ("*" if above == "pools." else key)
+        path = above + ("*" if above in {"pools.", "registries."} else key)
         tables = [value] if isinstance(value, dict) else value if path.endswith(".schedule") else []
         deeper = path not in known_keys()
         found += [one for table in tables for one in written(table, f"{path}.")] if deeper else [path]

@@ -4,6 +4,9 @@ Facts in, commands out. A host that has everything gets no command.
 
     values     what all of it is said in: files, commands, ``HostWanted``
     part       what one concern adds to a host; all parts are joined
+    trust      a private CA, plain http
+    proxy      hosts without a direct way out
+    registries credentials for pulls
     wanted     ``host_wanted``: the parts of a pool, the runner's configuration, the compose file
     docker     the daemon's settings and packages, from a host's facts
     changes    what differs, and the commands for it
@@ -12,6 +15,7 @@ Facts in, commands out. A host that has everything gets no command.
 from fleet.core.setup.changes import Drift, changes, drift, in_place, probe_arguments, same_url
 from fleet.core.setup.docker import DAEMON_JSON, daemon_file, docker_packages
 from fleet.core.setup.part import Given, Part
+from fleet.core.setup.registries import password_key
 from fleet.core.setup.values import (
     COMPOSE,
     CONTAINER,
@@ -50,6 +54,7 @@ __all__ = [
     "drift",
     "host_wanted",
     "in_place",
+    "password_key",
     "probe_arguments",
     "same_url",
 ]

@@ -15,7 +15,17 @@ from fleet.core.setup.docker import (
     docker_packages,
     pinned,
 )
-from fleet.core.setup.values import HOME, GoneFile, HostChange, HostWanted, PutFile, Run, WantedFile
+from fleet.core.setup.values import (
+    CREDENTIALS,
+    CREDENTIALS_FOLDER,
+    HOME,
+    GoneFile,
+    HostChange,
+    HostWanted,
+    PutFile,
+    Run,
+    WantedFile,
+)
 
 DOCKER_KEY = "9DC858229FC7DD38854AE2D88D81803C0EBFCD88"
 """Fingerprint of the key of Docker's archive (docs.docker.com, install on Debian)."""
@@ -61,9 +71,10 @@ def _changes(facts: HostFacts, wanted: HostWanted) -> Iterator[HostChange]:
         yield Run("systemctl enable --now --quiet docker", "start Docker", 120)
     for file in wanted.after_docker:
         yield from _file(facts, file)
+    ours = f"--config {CREDENTIALS_FOLDER} " if any(file.path == CREDENTIALS for file in wanted.files) else ""
     for image in wanted.images:
         if _tagged(image) not in facts.images:
-            yield Run(f"docker pull --quiet {shlex.quote(image)}", f"pull {image}", 1800)
+            yield Run(f"docker {ours}pull --quiet {shlex.quote(image)}", f"pull {image}", 1800)
 
 
 def _file(facts: HostFacts, file: WantedFile) -> Iterator[HostChange]:

@@ -13,6 +13,10 @@ COMPOSE = f"{HOME}/compose.yaml"
 RUNNER_FILE = f"{HOME}/data/.runner"
 CONTAINER = "fleet-runner"
 
+CREDENTIALS_FOLDER = f"{HOME}/docker"
+CREDENTIALS = f"{CREDENTIALS_FOLDER}/config.json"
+"""Docker's own store, of what `[registries]` says."""
+
 FETCH_TIMEOUT = 5
 """Seconds a runner's request for a task may take; what we wait out after a cordon."""
 

@@ -12,6 +12,9 @@ from fleet.core.names import fleet_label
 from fleet.core.runner_version import config_text, read_runner
 from fleet.core.secret import Secret
 from fleet.core.setup.part import Given, Part, jobs_config, joined
+from fleet.core.setup.proxy import SCRIPTS, proxy
+from fleet.core.setup.registries import registries
+from fleet.core.setup.trust import trust
 from fleet.core.setup.values import COMPOSE, FETCH_TIMEOUT, HOME, HostWanted, WantedFile
 from fleet.core.yaml_text import Plain, merge, to_yaml
 
@@ -22,7 +25,7 @@ GRACE_MARGIN = 60
 """Seconds Docker waits for the runner beyond that."""
 
 
-PARTS: tuple[Callable[[Inventory, Pool, Given], Part], ...] = ()
+PARTS: tuple[Callable[[Inventory, Pool, Given], Part], ...] = (proxy, trust, registries)
 """What adds to a host beside the classic stack: one function for each concern, in the order of their files."""
 
 
@@ -32,7 +35,7 @@ def host_wanted(
     """What this pool's hosts should have. ``stack``: the files of ``fleet/stack`` by name; ``secrets``: those that
     go on hosts, by the path of their key."""
     given = Given(stack, secrets or {})
-    part = joined(make(inventory, pool, given) for make in (_classic, *PARTS))
+    part = joined(make(inventory, pool, given) for make in (_classic, *PARTS, _commands))
     bridge = _bridge(pool)
     labels = _labels(inventory, pool)
     config = _runner_config(pool, part, labels, bridge)
@@ -61,10 +64,9 @@ def _bridge(pool: Pool) -> str:
 
 
 def _classic(inventory: Inventory, pool: Pool, given: Given) -> Part:
-    """The machine itself: who may log in, kernel limits, our scripts; the pool's own packages and commands."""
+    """The machine itself: who may log in, kernel limits, our scripts; the pool's own packages."""
     return Part(
         before_docker=_before_docker(inventory, given.stack),
-        after_docker=_extra_commands(pool),
         packages=pool.packages,
         # Test containers are siblings of the job: their ports are on the bridge, not on the job's localhost.
         job_environment={"TESTCONTAINERS_HOST_OVERRIDE": _bridge(pool)},
@@ -138,10 +140,11 @@ def _before_docker(inventory: Inventory, stack: Mapping[str, str]) -> tuple[Want
     )
 
 
-def _extra_commands(pool: Pool) -> tuple[WantedFile, ...]:
-    """The pool's own commands: run when they are new here, or when they changed."""
+def _commands(inventory: Inventory, pool: Pool, _given: Given) -> Part:
+    """The pool's own commands, on a host that has all else: run when they are new here, or when they changed."""
     if not pool.commands:
-        return ()
+        return Part()
     path = f"{HOME}/bin/commands"
-    script = "\n".join(["#!/bin/sh", "set -eu", *pool.commands, ""])
-    return (WantedFile(path, script, 0o700, then=path, seconds=1800),)
+    way_out = (f". {SCRIPTS}",) if inventory.proxy else ()
+    script = "\n".join(["#!/bin/sh", "set -eu", *way_out, *pool.commands, ""])
+    return Part(after_docker=(WantedFile(path, script, 0o700, then=path, seconds=1800),))

@@ -43,7 +43,7 @@ class GiteaHttp:
         self._token = token
         self._page_size = page_size
         self._base = _base_path(settings.scope)
-        self._wire = Wire(settings.url.rstrip("/"), Peer("Gitea", "gitea.url"), sleep)
+        self._wire = Wire(settings.url.rstrip("/"), Peer("Gitea", "gitea.url", ca="gitea.ca"), sleep, settings.ca)
         self._no = Refusals(settings, self._wire.shown)
         self._version = ""
         self._runners = Shared(self._load_runners, monotonic)

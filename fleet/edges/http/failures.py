@@ -13,10 +13,12 @@ E = TypeVar("E", bound=BaseException)
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Whom we speak to: the system's name, and the inventory's key that has its address."""
+    """Whom we speak to: the system's name, and the inventory's key that has its address; ``ca``: the key for the
+    certificates of its private CA, where there is one."""
 
     name: str
     setting: str
+    ca: str = ""
 
 
 def explain(error: exceptions.RequestException, timeouts: tuple[float, float], peer: Peer) -> tuple[str, str]:
@@ -51,14 +53,17 @@ def cause(error: BaseException, kind: type[E]) -> E | None:
     return next((found for each in inner if (found := cause(each, kind))), None)
 
 
+def _who_signed(peer: Peer) -> str:
+    if peer.ca:
+        return f'write {peer.ca} = "PATH" with the file of the CA\'s certificate: hosts and jobs get it too'
+    return "install the CA's certificate in the system, or set REQUESTS_CA_BUNDLE to its file"
+
+
 def _certificate(error: ssl.SSLCertVerificationError, peer: Peer) -> tuple[str, str]:
     """By OpenSSL's verify codes (x509_vfy.h)."""
     match error.verify_code:
         case 18 | 19 | 20 | 21:
-            return (
-                "its certificate is signed by a CA that is not trusted here",
-                "install the CA's certificate in the system, or set REQUESTS_CA_BUNDLE to its file",
-            )
+            return "its certificate is signed by a CA that is not trusted here", _who_signed(peer)
         case 10:
             return "its certificate has expired", "renew it; is this computer's clock right?"
         case 62 | 64:

@@ -22,6 +22,7 @@ class Table(BaseModel):
 
 
 def context(info: ValidationInfo) -> dict[str, Any]:
-    """What the tables below see of those above: the fleet's ``docker``, the pool's ``max``; None where wrong itself."""
+    """What the tables below see of those above: the fleet's ``docker``, the pool's ``max``; None where wrong itself.
+    ``folder``: where the inventory is."""
     assert isinstance(info.context, dict)
     return info.context

@@ -26,19 +26,23 @@ def load(path: Path) -> Inventory:
 
 
 def parse(text: str, source: str) -> Inventory:
-    """The inventory in ``text``; ``source`` names it in errors. Raises InventoryError with all problems."""
+    """The inventory in ``text``; ``source`` is its file: named in errors, and other files are found from there.
+
+    Raises InventoryError with all problems.
+    """
     try:
         # A table that must be there is read as an empty one, so that the error names its missing key.
         data = {"gitea": {}, **tomllib.loads(text)}
     except tomllib.TOMLDecodeError as error:
         raise InventoryError(source, [syntax_problem(str(error))]) from None
     try:
-        table = InventoryTable.model_validate(data, context={"docker": DockerTable.model_construct()})
+        context = {"docker": DockerTable.model_construct(), "folder": Path(source).parent}
+        table = InventoryTable.model_validate(data, context=context)
     except ValidationError as error:
         raise InventoryError(source, [problem(one) for one in error.errors()]) from None
     return inventory_of(table, source)
 
 
 def known_keys() -> frozenset[str]:
-    """Every key that may be written, as paths; the name of a pool is ``*``."""
+    """Every key that may be written, as paths; the name of a pool or registry is ``*``."""
     return frozenset(keys_of(InventoryTable, ()))

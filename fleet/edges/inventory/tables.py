@@ -11,6 +11,7 @@ from fleet.core.names import FLEET_NAME, POOL_NAME
 from fleet.edges.inventory.base import Machines, SecretKey, Table, context
 from fleet.edges.inventory.docker import DockerTable
 from fleet.edges.inventory.pool import PoolTable
+from fleet.edges.inventory.trust import ProxyTable, RegistryName, RegistryTable, certificates
 
 _GITEA = GiteaSettings(url="", runner_url="")
 _HETZNER = HetznerSettings()
@@ -35,6 +36,7 @@ class GiteaTable(Table):
     url: _Url
     runner_url: _Url | None = None
     scope: Annotated[str, AfterValidator(rules.scope)] = str(_GITEA.scope)
+    ca: Annotated[str, AfterValidator(certificates)] = _GITEA.ca
     token: SecretKey = _GITEA.token
 
 
@@ -70,6 +72,8 @@ class InventoryTable(Table):
     hetzner: HetznerTable = Field(default_factory=HetznerTable)
     ssh: SshTable = Field(default_factory=SshTable)
     docker: DockerTable = Field(default_factory=DockerTable.model_construct)
+    proxy: ProxyTable = Field(default_factory=ProxyTable)
+    registries: dict[RegistryName, RegistryTable] = {}
     pools: Annotated[dict[_PoolName, PoolTable], AfterValidator(rules.some_pool)]
     max: Machines | None = None
     max_eur_per_hour: Annotated[Decimal, PlainValidator(rules.euros)] | None = None

@@ -20,6 +20,7 @@ from fleet.core.runner_version import RunnerImage, engine_for, read_runner, warn
 from fleet.edges.inventory.docker import DockerTable, docker_of
 from fleet.edges.inventory.pool import PoolTable
 from fleet.edges.inventory.tables import GiteaTable, InventoryTable, SshTable
+from fleet.edges.inventory.trust import proxy_of, registries_of
 
 
 def inventory_of(table: InventoryTable, source: str) -> Inventory:
@@ -31,6 +32,8 @@ def inventory_of(table: InventoryTable, source: str) -> Inventory:
         pools=tuple(_pool(name, pool, table.docker) for name, pool in table.pools.items()),
         hetzner=HetznerSettings(table.hetzner.endpoint, table.hetzner.token),
         ssh=_ssh(table.ssh),
+        proxy=proxy_of(table.proxy),
+        registries=registries_of(table.registries),
         max=table.max,
         max_eur_per_hour=table.max_eur_per_hour,
         cron=CronSettings(table.cron.minutes, table.cron.ping_url, tuple(table.cron.alert)),
@@ -46,6 +49,7 @@ def _gitea(table: GiteaTable) -> GiteaSettings:
         runner_url=table.runner_url or table.url,
         scope=Scope(ScopeKind(kind), name),
         token=table.token,
+        ca=table.ca,
     )
 
 

@@ -28,6 +28,8 @@ _MISSING = {
     "start": 'like start = "0 8 * * MON-FRI"',
     "for": 'like for = "10h"',
 }
+NAMED = frozenset({"pools", "registries"})
+"""Tables whose keys are names that a person gives."""
 
 
 def problem(error: ErrorDetails) -> Problem:
@@ -73,7 +75,7 @@ def _keys_beside(where: Sequence[int | str]) -> list[str]:
     """The keys that are known in the table that ``where`` stands in. A pool's name, the second part, is no key."""
     table: type[BaseModel] = InventoryTable
     for n, part in enumerate(where[:-1]):
-        inner = table.model_fields.get(str(part)) if n != 1 or where[0] != "pools" else None
+        inner = table.model_fields.get(str(part)) if n != 1 or where[0] not in NAMED else None
         table = (_table_in(inner.annotation) if inner else None) or table
     return [field.alias or name for name, field in table.model_fields.items()]
 
@@ -81,7 +83,7 @@ def _keys_beside(where: Sequence[int | str]) -> list[str]:
 def keys_of(table: type[BaseModel], above: tuple[str, ...]) -> Iterator[str]:
     for name, field in table.model_fields.items():
         inner, key = _table_in(field.annotation), field.alias or name
-        here = (*above, key, "*") if name == "pools" else (*above, key)
+        here = (*above, key, "*") if name in NAMED else (*above, key)
         yield from keys_of(inner, here) if inner else [".".join(here)]
 
 
