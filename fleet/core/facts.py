@@ -32,6 +32,7 @@ class RunnerContainer:
 class HostFacts:
     """One read-only look at a host. Sizes are in bytes, ``files`` are SHA-256 sums by path.
 
+    ``guarded``: the rules that keep containers from the cloud's metadata are loaded.
     ``memory``: what earlier runs left on a static host, as tags are left on a server.
     """
 
@@ -57,6 +58,7 @@ class HostFacts:
     clock: int = 0
     open_files: int = 0
     reboot_needed: bool = False
+    guarded: bool = False
     memory: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -96,6 +98,7 @@ def read_facts(probe: str) -> HostFacts:
         clock=int(one.get("clock") or 0),
         open_files=int(one.get("open_files") or 0),
         reboot_needed=one.get("reboot_needed") == "yes",
+        guarded=one.get("guarded") == "yes",
         memory=read_memory("\n".join(many.get("memory", ()))),
     )
 

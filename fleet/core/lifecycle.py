@@ -18,6 +18,7 @@ class Step(StrEnum):
     REBUILD = "rebuild"
     BOOT = "wait for boot"
     SET_UP = "set up"
+    GUARD = "load the metadata guard"
     REGISTER = "register"
     START = "start runner"
     ONLINE = "wait for online"

@@ -22,7 +22,7 @@ from fleet.core.money import Catalog
 from fleet.core.names import MachineName, Tag, is_ours, read_machine_name, read_server_name
 from fleet.core.observation import Observation, Server
 from fleet.core.pricing import first_choice, limited, priced
-from fleet.core.setup import HostWanted, drift
+from fleet.core.setup import HostWanted, drift, is_flushed
 
 SETTLED = frozenset({Phase.IDLE, Phase.BUSY, Phase.PAUSED, Phase.HELD})
 COMING = frozenset({Phase.BOOTING, Phase.BARE, Phase.UNREGISTERED, Phase.OFFLINE, Phase.LOST})
@@ -117,6 +117,8 @@ def into_service(machine: Machine, wanted: HostWanted) -> Change:
             return _change(Verb.FINISH, machine, "taken down by a person, and wanted")
         case Phase.BUSY | Phase.PAUSED if machine.facts and Tag.SUSPECT in machine.tags:
             return _change(Verb.FINISH, machine, "answers again", steps=(Step.BOOT,))
+        case Phase.BUSY | Phase.PAUSED if machine.facts and is_flushed(machine.facts):
+            return _change(Verb.REPAIR, machine, "its containers reach the cloud's metadata", steps=(Step.GUARD,))
         case _:
             return _change(Verb.KEEP, machine, _kept_reason(machine, wanted))
 

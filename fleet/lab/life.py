@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from fleet.core.errors import FleetError, Refused
-from fleet.lab import docker_cli, images, mirror, network, real_gitea, vps
+from fleet.lab import docker_cli, images, metadata, mirror, network, real_gitea, vps
 from fleet.lab.docker_cli import DockerError
 from fleet.lab.place import Lab, find, folder_of, remember, write_private
 from fleet.lab.serve import Orders, Served, read_served, write_orders
@@ -69,6 +69,7 @@ def _up(wish: Wish, say: Say) -> Lab:
     net = network.ensure(wish.name)
     say("starting the registry mirror")
     shelf = mirror.start(net, made.mirror)
+    metadata.start(net, made.server)
     runner, kind, local = _runner(wish, made.runner, say)
     shelf.push({JOB_IMAGE: made.job, runner: local}, say)
     token = secrets.token_hex(32)

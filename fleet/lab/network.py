@@ -5,7 +5,8 @@ One Docker bridge with a /24 of its own stands for the internet, and who has whi
 .1          the machine itself: the lab's Hetzner and Gitea listen here
 .2          the mirror
 .3          Gitea, where it is the real one
-.4 - .9     other containers of the lab
+.4          the metadata service, whose second address is a cloud's
+.5 - .9     other containers of the lab
 .10 - .254  servers
 
 A private network of its Hetzner is another bridge, with the range it was ordered with, and no way out of it.
@@ -52,6 +53,11 @@ class Network:
     def gitea(self) -> str:
         """The real Gitea's address, where there is one."""
         return str(self.subnet[3])
+
+    @property
+    def metadata(self) -> str:
+        """The metadata service's own address."""
+        return str(self.subnet[4])
 
     def server(self, slot: int) -> str:
         """The address of a server's place, counted from 0; they come round after `SERVERS`."""

@@ -20,6 +20,9 @@ say setup_running "$(systemctl is-active fleet-setup.service 2>/dev/null)"
 say docker_active "$(systemctl is-active docker.service 2>/dev/null)"
 [ -e /run/reboot-required ] && say reboot_needed yes
 
+rules=$(nft list table inet fleet_guard 2>/dev/null)
+case $rules in *169.254.169.254*reject*fe80::a9fe:a9fe*reject*) say guarded yes ;; esac
+
 for argument in "$@"; do
     case $argument in
         file:*)

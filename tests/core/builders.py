@@ -119,6 +119,7 @@ def facts(of: HostWanted | None = None, **more: Any) -> HostFacts:
         disk_size=40 * 2**30,
         clock=int(NOW.timestamp()),
         open_files=524288,
+        guarded=True,
     )
     changed = replace(plain, **more)
     files = {file.path: file.digest for file in (*want.files, daemon_file(changed, want))}

@@ -32,6 +32,7 @@ open_files\t524288
 setup_running\tinactive
 docker_active\tactive
 reboot_needed\tyes
+guarded\tyes
 file\taaaa  /opt/fleet/compose.yaml
 file\tbbbb  /opt/fleet/with space
 package\tdocker.io
@@ -74,6 +75,7 @@ def test_the_whole_answer_is_read() -> None:
         clock=1772452800,
         open_files=524288,
         reboot_needed=True,
+        guarded=True,
     )
 
 

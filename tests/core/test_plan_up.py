@@ -164,6 +164,19 @@ def test_drift_is_mended_and_what_restarts_something_waits_for_an_empty_machine(
     assert only_change(server(), runner(), host=host) == expected
 
 
+@pytest.mark.parametrize("parts", [[server(), runner(), job()], [server(), runner(disabled=True)]])
+def test_a_flushed_guard_is_loaded_at_once_and_nothing_else_is_done(parts: list[Server | Runner | Job]) -> None:
+    change = only_change(*parts, host=older(facts(guarded=False), "/opt/fleet/config.yaml"))
+    reason = "its containers reach the cloud's metadata"
+    assert change == Change(Verb.REPAIR, NAME, "build", reason, (Step.GUARD,))
+
+
+def test_a_busy_machine_that_never_had_the_guard_is_left_for_later() -> None:
+    change = only_change(server(), runner(), job(), host=replace(facts(guarded=False), files={}))
+    assert change.verb is Verb.KEEP
+    assert "later" in change.reason
+
+
 def test_drift_of_a_busy_machine_is_told_and_left_for_later() -> None:
     change = only_change(server(), runner(), job(), host=older(facts(), "/opt/fleet/config.yaml"))
     assert change == Change(Verb.KEEP, NAME, "build", "busy with job 41 (test); later: write /opt/fleet/config.yaml")

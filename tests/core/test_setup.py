@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from fleet.core.errors import StepFailed
 from fleet.core.facts import HostFacts, Registration
-from fleet.core.inventory import DockerSettings, DockerSource, Pool, RunnerSettings, SshSettings
+from fleet.core.inventory import DockerSettings, DockerSource, Pool, RunnerSettings, SshSettings, StaticHost
 from fleet.core.setup import (
     COMPOSE,
     DAEMON_JSON,
+    Drift,
     HostWanted,
     PutFile,
     Run,
@@ -68,8 +69,21 @@ def test_files_are_written_before_what_reads_them() -> None:
     paths = [change.file.path for change in changes(fresh(), wanted()) if isinstance(change, PutFile)]
     whats = [change.what for change in changes(fresh(), wanted())]
     assert paths[-1] == COMPOSE
-    assert whats.index(f"write {DAEMON_JSON}") < whats.index("install docker.io docker-cli docker-compose")
-    assert whats.index("write /opt/fleet/bin/apt-install") < whats.index("install docker.io docker-cli docker-compose")
+    install = whats.index("install docker.io docker-cli docker-compose nftables")
+    assert whats.index(f"write {DAEMON_JSON}") < install
+    assert whats.index("write /opt/fleet/bin/apt-install") < install
+
+
+def test_the_guard_is_there_before_docker_and_before_the_runner_has_its_configuration() -> None:
+    whats = [change.what for change in changes(fresh(), wanted())]
+    load = whats.index("keep containers from the cloud's metadata")
+    unit = whats.index("write /etc/systemd/system/fleet-guard.service")
+    assert unit < whats.index("install docker.io docker-cli docker-compose nftables") < load
+    assert load < whats.index("start Docker") < whats.index(f"write {COMPOSE}")
+
+
+def test_rules_that_were_flushed_are_loaded_again_without_a_restart_of_anything() -> None:
+    assert drift(facts(guarded=False), wanted()) == (Drift("keep containers from the cloud's metadata", False),)
 
 
 DIFFERENT = [
@@ -218,7 +232,7 @@ def test_a_system_without_compose_is_refused_with_what_to_write(os_id: str, code
 def test_a_package_name_is_quoted() -> None:
     (install,) = [c for c in changes(fresh(), wanted(pool(packages=("a b",)))) if c.what.startswith("install")]
     assert isinstance(install, Run)
-    assert shlex.split(install.command)[-1] == "a b"
+    assert "a b" in shlex.split(install.command)
     assert install.as_unit
 
 
@@ -360,11 +374,12 @@ POOLS = [
 def host_states() -> st.SearchStrategy[HostFacts]:
     """Hosts of all kinds that can be set up: with some of the files, packages, images and holds."""
     want = wanted(POOLS[1])
-    every = [*CE, "docker.io", "docker-cli", "docker-compose", "git"]
+    every = [*CE, "docker.io", "docker-cli", "docker-compose", "git", "nftables"]
     paths = [*(file.path for file in want.files), DAEMON_JSON]
     return st.builds(
         fresh,
         docker_active=st.booleans(),
+        guarded=st.booleans(),
         packages=st.frozensets(st.sampled_from(every)),
         held=st.frozensets(st.sampled_from(every)),
         images=st.frozensets(st.sampled_from(["gitea/runner:4.1.0", "node:22", "node:latest"])),
@@ -392,6 +407,8 @@ def _run(host: HostFacts, command: str) -> HostFacts:
             return replace(host, packages=host.packages | found, docker_active=active)
         case ["apt-mark", "hold", *names, ">/dev/null"]:
             return replace(host, held=host.held | set(names))
+        case ["systemctl", "restart", "fleet-guard"]:
+            return replace(host, guarded="nftables" in host.packages)
         case ["systemctl", "enable", "--now", "--quiet", "docker"]:
             return replace(host, docker_active=True)
         case ["docker", "pull", "--quiet", image]:
@@ -447,3 +464,10 @@ def test_two_fleets_want_different_labels() -> None:
         return host_wanted(of, of.pools[0], STACK)
 
     assert want("ci").fingerprint != want("cd").fingerprint
+
+
+def test_docker_itself_is_filtered_on_servers_and_not_on_hosts_of_any_cloud() -> None:
+    path = "/etc/systemd/system/docker.service.d/60-fleet-guard.conf"
+    of = pool(hosts=(StaticHost("big", "192.0.2.7"),))
+    assert "IPAddressDeny=169.254.169.254 fe80::a9fe:a9fe\n" in file_of(wanted(), path).text
+    assert path not in [file.path for file in wanted(of).files]

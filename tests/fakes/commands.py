@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from fleet.core.orders import Result
-from tests.fakes.host import RUNNER_FILE, FakeHost
+from tests.fakes.host import GUARD_UNIT, RUNNER_FILE, FakeHost
 
 
 class UnknownCommand(BaseException):
@@ -101,6 +101,13 @@ def _restart_docker(host: FakeHost, _match: "re.Match[str]", _stdin: str) -> Res
     return DONE
 
 
+def _load_guard(host: FakeHost, _match: "re.Match[str]", _stdin: str) -> Result:
+    if GUARD_UNIT not in host.disk.files or "nftables" not in host.disk.packages:
+        return Result(1, "", "Job for fleet-guard.service failed")
+    host.guarded = True
+    return DONE
+
+
 def _hold(host: FakeHost, match: "re.Match[str]", _stdin: str) -> Result:
     host.disk.held |= set(match["packages"].split())
     return DONE
@@ -145,6 +152,10 @@ _COMMANDS: tuple[tuple[str, str, Action], ...] = (
     ("host.read cloud-init", r"cloud-init status --long; tail -n 5 /var/log/cloud-init-output\.log", _say_boot),
     ("host.reload ssh", r"systemctl reload ssh", _nothing),
     ("host.load sysctl", r"sysctl --quiet --load=/etc/sysctl\.d/60-fleet\.conf", _nothing),
+    ("host.reload guard", r"! systemctl is-active --quiet fleet-guard \|\| systemctl reload fleet-guard", _nothing),
+    ("host.enable guard", r"systemctl daemon-reload && systemctl enable --quiet fleet-guard", _nothing),
+    ("host.filter docker", r"systemctl daemon-reload && \{ .+ set-property --runtime docker \".+\"; \}", _nothing),
+    ("host.load guard", r"systemctl restart fleet-guard", _load_guard),
     ("host.enable docker", r"systemctl enable --now --quiet docker", _enable_docker),
     ("host.restart docker", r"systemctl restart docker", _restart_docker),
     ("host.hold", r"apt-mark hold (?P<packages>.+) >/dev/null", _hold),
@@ -161,6 +172,7 @@ def probe(host: FakeHost, arguments: list[str]) -> str:
     """What ``probe.sh`` prints on this host."""
     lines = [("boot", _boot_state(host)), ("os", "debian"), ("os_version", "13"), ("codename", "trixie")]
     lines += [("arch", "amd64"), ("open_files", "1048576"), ("docker_active", _activity(host))]
+    lines += [("guarded", "yes")] if host.guarded else []
     for argument in arguments:
         kind, _, what = argument.partition(":")
         lines += _file(host, what) if kind == "file" else _package(host, what)

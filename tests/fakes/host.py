@@ -19,6 +19,7 @@ COMPOSE_FILE = "/opt/fleet/compose.yaml"
 CONFIG_FILE = "/opt/fleet/config.yaml"
 RUNNER_FILE = "/opt/fleet/data/.runner"
 DAEMON_FILE = "/etc/docker/daemon.json"
+GUARD_UNIT = "/etc/systemd/system/fleet-guard.service"
 
 
 @dataclass(slots=True)
@@ -66,6 +67,7 @@ class FakeHost:
         self.host_key = host_key
         self.disk = Disk()
         self.boots = 0
+        self.guarded = False
         self.interrupted: list[str] = []
         self.locked_by: object | None = None
         self._clock = clock
@@ -103,6 +105,7 @@ class FakeHost:
         self.boots += 1
         self.locked_by = None
         self._on_since = self._clock.now()
+        self.guarded = GUARD_UNIT in self.disk.files
         self._docker_starts()
 
     def reset(self) -> None:

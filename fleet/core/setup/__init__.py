@@ -8,12 +8,14 @@ Facts in, commands out. A host that has everything gets no command.
     proxy      hosts without a direct way out
     registries credentials for pulls
     wanted     ``host_wanted``: the parts of a pool, the runner's configuration, the compose file
+    guard      what keeps containers from the cloud's metadata
     docker     the daemon's settings and packages, from a host's facts
     changes    what differs, and the commands for it
 """
 
 from fleet.core.setup.changes import Drift, changes, drift, in_place, probe_arguments, same_url
 from fleet.core.setup.docker import DAEMON_JSON, daemon_file, docker_packages
+from fleet.core.setup.guard import guard_changes, is_flushed
 from fleet.core.setup.part import Given, Part
 from fleet.core.setup.registries import password_key
 from fleet.core.setup.values import (
@@ -52,8 +54,10 @@ __all__ = [
     "daemon_file",
     "docker_packages",
     "drift",
+    "guard_changes",
     "host_wanted",
     "in_place",
+    "is_flushed",
     "password_key",
     "probe_arguments",
     "same_url",

@@ -15,6 +15,7 @@ from fleet.core.setup.docker import (
     docker_packages,
     pinned,
 )
+from fleet.core.setup.guard import guard_changes
 from fleet.core.setup.values import (
     CREDENTIALS,
     CREDENTIALS_FOLDER,
@@ -67,6 +68,7 @@ def _changes(facts: HostFacts, wanted: HostWanted) -> Iterator[HostChange]:
         yield from _file(facts, file)
     yield from _file(facts, daemon_file(facts, wanted))
     yield from _packages(facts, wanted)
+    yield from guard_changes(facts)
     if not facts.docker_active:
         yield Run("systemctl enable --now --quiet docker", "start Docker", 120)
     for file in wanted.after_docker:

@@ -11,6 +11,7 @@ from fleet.core.labels import images
 from fleet.core.names import fleet_label
 from fleet.core.runner_version import config_text, read_runner
 from fleet.core.secret import Secret
+from fleet.core.setup.guard import guard
 from fleet.core.setup.part import Given, Part, jobs_config, joined
 from fleet.core.setup.proxy import SCRIPTS, proxy
 from fleet.core.setup.registries import registries
@@ -25,7 +26,7 @@ GRACE_MARGIN = 60
 """Seconds Docker waits for the runner beyond that."""
 
 
-PARTS: tuple[Callable[[Inventory, Pool, Given], Part], ...] = (proxy, trust, registries)
+PARTS: tuple[Callable[[Inventory, Pool, Given], Part], ...] = (proxy, trust, registries, guard)
 """What adds to a host beside the classic stack: one function for each concern, in the order of their files."""
 
 

@@ -20,6 +20,8 @@ def do(step: Step, work: Work) -> None:
             enter.boot(work)
         case Step.SET_UP:
             enter.set_up(work)
+        case Step.GUARD:
+            enter.load_guard(work)
         case Step.REGISTER:
             enter.register(work)
         case Step.START:
