@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typer._click import Command, Context, HelpFormatter
 
 COMMANDS = {
+    "init": ("fleet.cli.init:init", "Ask a few questions and write an inventory."),
     "doctor": ("fleet.cli.doctor:doctor", "Look at everything before money is spent. Changes nothing."),
     "plan": ("fleet.cli.plan:plan", "Show what `fleet up` would do, why, and what it costs."),
     "up": ("fleet.cli.up:up", "Create the machines that are missing, repair what is broken."),

@@ -1,0 +1,97 @@
+"""``fleet init``: a few questions, and an inventory that works."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.prompt import Prompt
+
+from fleet.cli.exits import OK, with_verdict
+from fleet.core.errors import InventoryError, Refused
+from fleet.core.first_inventory import Answers, scope_of, text, token_needed
+
+WHOSE = "Whose jobs: OWNER/NAME of one repository, an organization, `me`, or `all`"
+
+
+@with_verdict
+def init(
+    file: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("inventory.toml"),
+    gitea: Annotated[str | None, typer.Option(metavar="URL", help="Where your Gitea is.")] = None,
+    jobs_of: Annotated[str | None, typer.Option("--jobs-of", metavar="WHOSE", help=f"{WHOSE}.")] = None,
+    name: Annotated[str | None, typer.Option(help="The fleet's name: machines are called NAME-POOL-1.")] = None,
+    pool: Annotated[str, typer.Option(help="The name of its first pool.")] = "build",
+    capacity: Annotated[int | None, typer.Option(min=1, max=64, help="Jobs on one machine at a time.")] = None,
+    most: Annotated[int | None, typer.Option("--max", min=1, help="Machines at most.")] = None,
+    cap: Annotated[str | None, typer.Option(metavar="EUROS", help="What all may cost per hour at most.")] = None,
+) -> int:
+    """Ask a few questions and write a short inventory. What is given as an option is not asked.
+
+    Example: fleet init --gitea https://gitea.example --jobs-of acme --max 4
+    """
+    if file.exists():
+        raise Refused(f"{file} is there already, and is not overwritten", hint="fleet init OTHER.toml, or edit it")
+    answers = Answers(
+        gitea=_asked("Gitea's address", gitea, None),
+        scope=_scope(jobs_of),
+        name=_asked("A name for the fleet", name, "ci"),
+        pool=pool,
+        capacity=int(_asked("Jobs on one machine at a time", _word(capacity), "2")),
+        most=int(_asked("Machines at most", _word(most), "2")),
+        cap=_asked("Euros per hour at most, for all machines (empty: no limit)", cap, ""),
+    )
+    written = text(answers)
+    _must_be_readable(written, file)
+    file.write_text(written, "utf-8")
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"wrote {file}")
+    console.print(f"next: export FLEET_GITEA_TOKEN=... (it needs {token_needed(answers.scope)}) HCLOUD_TOKEN=...")
+    console.print("then: fleet doctor; fleet plan; fleet up")
+    return OK
+
+
+def _word(number: int | None) -> str | None:
+    return None if number is None else str(number)
+
+
+def _asked(question: str, given: str | None, default: str | None) -> str:
+    """The option, or what a person answers; without a terminal the default. Raises Refused when there is none."""
+    if given is not None:
+        return given
+    if sys.stdin.isatty():
+        return _answer(question, default)
+    if default is None:
+        raise Refused(f"{question} is not known, and there is no terminal to ask on", hint="fleet init --help")
+    return default
+
+
+def _answer(question: str, default: str | None) -> str:
+    """Asked again until there is one, where there is no default. The end of input (Ctrl-D) is a no."""
+    console = Console(stderr=True)
+    try:
+        while True:
+            answer = Prompt.ask(question, console=console, default=default or "", show_default=bool(default))
+            if answer or default is not None:
+                return answer
+    except EOFError:
+        raise Refused("nothing was written") from None
+
+
+def _scope(given: str | None) -> str:
+    """The narrowest comes first in the question: a token for one repository opens nothing else."""
+    whose = _asked(WHOSE, given, None)
+    try:
+        return scope_of(whose)
+    except ValueError as error:
+        raise Refused(str(error), hint="fleet init --jobs-of acme/app") from None
+
+
+def _must_be_readable(written: str, file: Path) -> None:
+    """What we write is read by the same rules as what a person writes."""
+    from fleet.edges import inventory
+
+    try:
+        inventory.parse(written, str(file))
+    except InventoryError as error:
+        raise Refused(f"these answers make no inventory: {error.message}", hint="fleet init --help") from None

@@ -1,0 +1,116 @@
+"""``fleet init``: what it writes is an inventory, and it overwrites nothing."""
+
+from decimal import Decimal
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fleet.cli import init as command
+from fleet.cli.exits import OK, UNTOUCHED
+from fleet.core.first_inventory import Answers, scope_of, text
+from fleet.core.names import FLEET_NAME, POOL_NAME
+from fleet.edges import inventory
+from tests.cli.terminal import typed
+
+GOOD = ("--gitea", "https://gitea.example", "--jobs-of", "acme/app")
+
+
+@given(
+    st.from_regex(FLEET_NAME, fullmatch=True),
+    st.from_regex(POOL_NAME, fullmatch=True),
+    st.integers(1, 64),
+    st.integers(1, 9999),
+    st.sampled_from(["", "0.25", "1"]),
+    st.sampled_from(["user", "instance", "org:acme", "repo:acme/app"]),
+)
+def test_what_is_written_is_read_back_as_it_was_meant(
+    name: str, pool: str, capacity: int, most: int, cap: str, scope: str
+) -> None:
+    read = inventory.parse(text(Answers("https://gitea.example", scope, name, pool, capacity, most, cap)), "i.toml")
+    (one,) = read.pools
+    assert (read.name, one.name, one.max, one.runner.capacity) == (name, pool, most, capacity)
+    assert str(read.gitea.scope) == scope
+    assert read.max_eur_per_hour == (Decimal(cap) if cap else None)
+
+
+@pytest.mark.parametrize(
+    ("whose", "scope"),
+    [("me", "user"), ("all", "instance"), ("acme", "org:acme"), ("acme/app", "repo:acme/app"), (" me ", "user")],
+)
+def test_whose_jobs_is_said_in_a_word(whose: str, scope: str) -> None:
+    assert scope_of(whose) == scope
+
+
+@pytest.mark.parametrize("whose", ["", "a/b/c", "a b"])
+def test_what_is_nobodys_is_refused(whose: str) -> None:
+    with pytest.raises(ValueError, match="neither"):
+        scope_of(whose)
+
+
+def test_options_are_not_asked_for_and_the_rest_has_defaults(tmp_path: Path) -> None:
+    file = tmp_path / "inventory.toml"
+    result = typed("init", str(file), *GOOD)
+    assert result.exit_code == OK
+    assert "write:repository" in result.stdout
+    assert inventory.load(file).pools[0].max == 2
+
+
+def test_an_inventory_that_is_there_is_never_overwritten(tmp_path: Path) -> None:
+    file = tmp_path / "inventory.toml"
+    file.write_text("mine")
+    assert typed("init", str(file), *GOOD).exit_code == UNTOUCHED
+    assert file.read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "Gitea's address is not known"),
+        (("--gitea", "https://gitea.example"), "Whose jobs"),
+        (("--gitea", "ftp://x", "--jobs-of", "me"), "gitea.url"),
+        ((*GOOD, "--name", "Not-Good"), "no fleet name"),
+        ((*GOOD, "--cap", "much"), "make no inventory"),
+    ],
+)
+def test_answers_that_make_no_inventory_write_nothing(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
+    file = tmp_path / "inventory.toml"
+    result = typed("init", str(file), *words)
+    assert result.exit_code == UNTOUCHED
+    assert said in result.stderr
+    assert not file.exists()
+
+
+class Terminal(StringIO):
+    """A keyboard on which these lines were typed."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_person_at_a_terminal_is_asked_again_for_what_must_be_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.stdin", Terminal("\nhttps://gitea.example\nacme\n\n3\n4\n0.5\n"))
+    with pytest.raises(SystemExit) as ended:
+        command.init()
+    assert ended.value.code == OK
+    read = inventory.load(tmp_path / "inventory.toml")
+    assert (read.name, str(read.gitea.scope), read.pools[0].runner.capacity, read.pools[0].max) == (
+        "ci",
+        "org:acme",
+        3,
+        4,
+    )
+
+
+def test_the_end_of_input_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.stdin", Terminal(""))
+    with pytest.raises(SystemExit) as ended:
+        command.init()
+    assert ended.value.code == UNTOUCHED
+    assert not list(tmp_path.iterdir())
