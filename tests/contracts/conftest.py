@@ -12,6 +12,7 @@ from fleet.core.orders import Credentials
 from fleet.core.secret import Secret
 from fleet.edges.gitea import GiteaHttp
 from fleet.lab.gitea import Gitea as StandIn
+from tests.contracts import tailnet_places
 from tests.contracts.driver import Driver, random_name
 
 REAL_URL = os.environ.get("FLEET_TEST_GITEA_URL", "")
@@ -97,3 +98,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             "Gitea contract: tried on the stand-ins only; for a real one"
             " set FLEET_TEST_GITEA_URL and FLEET_TEST_GITEA_TOKEN (an administrator's, scope all)."
         )
+    if not tailnet_places.HAS_REAL:
+        terminalreporter.write_line(f"Tailnet contract: tried on the stand-ins only; {tailnet_places.HOW_REAL}.")

@@ -15,10 +15,10 @@ KEEP = 2
 
 @dataclass(slots=True)
 class Key:
-    """One key as the tailnet keeps it. ``machine``: whom it was minted for."""
+    """One key as the tailnet keeps it. ``owner``: which fleet minted it, for which machine."""
 
     id: str
-    machine: str
+    owner: tuple[str, str]
     secret: str
     until: float
     used: bool = False
@@ -70,10 +70,11 @@ class Network:
 
 
 class FakeTailnet:
-    """The ``Tailnet`` of one process, with the list it keeps for a moment."""
+    """The ``Tailnet`` of one process of this fleet, with the list it keeps for a moment."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, fleet: str = "ci") -> None:
         self._network = network
+        self._fleet = fleet
         self._devices: tuple[tuple[Device, ...], float] = ((), 0.0)
 
     def check(self) -> str:
@@ -83,13 +84,13 @@ class FakeTailnet:
         network = self._network
         network.minted += 1
         until = network.clock.now() + seconds
-        key = Key(f"k{network.minted}", machine, f"tskey-{network.minted}", until)
+        key = Key(f"k{network.minted}", (self._fleet, machine), f"tskey-{network.minted}", until)
         network.keys[key.id] = key
         return MintedKey(key.id, Secret(key.secret))
 
     def revoke_keys(self, machine: str) -> None:
         for key in self._network.keys.values():
-            if key.machine == machine and not key.used:
+            if key.owner == (self._fleet, machine) and not key.used:
                 key.revoked = True
 
     def devices(self, *, fresh: bool = False) -> tuple[Device, ...]:
