@@ -128,7 +128,7 @@ def _chosen(keys: tuple[paramiko.AgentKey, ...], named: Path | None) -> paramiko
     if not keys:
         raise CredentialsError("the SSH agent holds no key, or there is no agent", hint="ssh-add")
     if named is not None:
-        wanted = _public_blob(named)
+        wanted = public_blob(named)
         keys = tuple(key for key in keys if key.asbytes() == wanted)
         if not keys:
             raise CredentialsError(f"the SSH agent does not hold {named}", hint=f"ssh-add {named}")
@@ -140,7 +140,7 @@ def _chosen(keys: tuple[paramiko.AgentKey, ...], named: Path | None) -> paramiko
     return keys[0]
 
 
-def _public_blob(path: Path) -> bytes:
+def public_blob(path: Path) -> bytes:
     """Of a public key file, or of the ``.pub`` beside a private one."""
     public = path if path.suffix == ".pub" else path.with_name(path.name + ".pub")
     try:
