@@ -41,10 +41,13 @@ def load_inventory(option: str | None) -> Inventory:
 
 
 @contextmanager
-def open_world(option: str | None) -> Iterator[World]:
-    """Everything one run needs, closed at its end. Raises Refused: inventory, credentials, unreachable."""
+def open_world(option: str | None, *, ask_gitea: bool = True) -> Iterator[World]:
+    """Everything one run needs, closed at its end. Raises Refused: inventory, credentials, unreachable.
+
+    ``ask_gitea``: False for what must work when Gitea does not.
+    """
     inventory = load_inventory(option)
-    world = _world(inventory, RealClock())
+    world = _world(inventory, RealClock(), ask_gitea=ask_gitea)
     try:
         yield world
     finally:
@@ -53,7 +56,7 @@ def open_world(option: str | None) -> Iterator[World]:
         world.cloud.close()
 
 
-def _world(inventory: Inventory, clock: Clock) -> World:
+def _world(inventory: Inventory, clock: Clock, *, ask_gitea: bool) -> World:
     from fleet.edges import schedules
     from fleet.edges.operator import OperatorHere
     from fleet.edges.ssh import SshHosts
@@ -63,7 +66,8 @@ def _world(inventory: Inventory, clock: Clock) -> World:
     catalog = cloud.catalog()
     check_catalog(inventory, catalog)
     inventory = schedules.effective(inventory, cloud.now())
-    gitea.version()
+    if ask_gitea:
+        gitea.version()
     hosts = SshHosts(key)
     stack = shipped("stack")
     return World(

@@ -13,6 +13,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import paramiko
@@ -46,6 +47,14 @@ def fingerprint(public_line: str) -> str:
 def public_line_of(key: paramiko.PKey) -> str:
     """The public half as an OpenSSH line without a comment."""
     return f"{key.get_name()} {base64.b64encode(key.asbytes()).decode()}"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFiles:
+    """Where a key is. With ``agent`` the agent has it, and ``path`` may name its public half, or be None."""
+
+    path: Path | None
+    agent: bool
 
 
 class OperatorKey:
@@ -88,6 +97,12 @@ class OperatorKey:
         if self._agent:
             return f"the SSH agent's {self._path}" if self._path else "the SSH agent's key"
         return str(self._path)
+
+    def files(self) -> KeyFiles:
+        """The key for a program that reads it itself; one of the fleet's own is made now. Raises CredentialsError."""
+        if self._own and self._path is not None:
+            _make_once(self._path)
+        return KeyFiles(self._path, self._agent)
 
     def fingerprint(self) -> str:
         """``SHA256:...`` of the public half. Raises CredentialsError when it cannot be used."""
