@@ -12,6 +12,7 @@ from fleet.core.inventory import Inventory
 from fleet.core.preflight import check_catalog
 from fleet.core.secret import Secret, SecretSource
 from fleet.core.setup import host_wanted, password_key
+from fleet.engine.logins import explaining
 from fleet.engine.ports import Clock
 from fleet.engine.world import Sessions, Shared, World
 
@@ -81,7 +82,7 @@ def _world(inventory: Inventory, clock: Clock, *, ask_gitea: bool) -> World:
         user_data=shipped("cloud-init")["server.yaml"],
         wanted={pool.name: host_wanted(inventory, pool, stack, for_hosts) for pool in inventory.pools},
         catalog=catalog,
-        sessions=Sessions(hosts),
+        sessions=Sessions(hosts, explaining(inventory, cloud)),
         shared=Shared(),
     )
 

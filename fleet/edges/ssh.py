@@ -19,6 +19,7 @@ from paramiko.ssh_exception import IncompatiblePeer
 from fleet.core.errors import HostError, LoginRefused, WrongHostKey
 from fleet.core.orders import Target
 from fleet.core.secret import Secret
+from fleet.core.ssh_key import fingerprint
 from fleet.edges import ssh_identities as identities
 from fleet.edges import ssh_keys, ssh_line
 from fleet.edges.openssh import OpenSsh
@@ -146,7 +147,7 @@ class SshHosts:
     def _refused(self, target: Target) -> LoginRefused:
         line = self._key.public_line()
         return LoginRefused(
-            f"{place(target)} does not let {target.user} in with our key {ssh_keys.fingerprint(line)}",
+            f"{place(target)} does not let {target.user} in with our key {fingerprint(line)}",
             hint="use the key it was made with (ssh.key), or have somebody who can log in add this line to "
             f"~{target.user}/.ssh/authorized_keys: {line}",
         )
@@ -229,4 +230,4 @@ def _wrong_key(target: Target, pins: Pins, what: str) -> WrongHostKey:
 
 
 def _print_of(key: paramiko.PKey) -> str:
-    return f"{ssh_keys.fingerprint(ssh_keys.public_line_of(key))} ({key.get_name()})"
+    return f"{fingerprint(ssh_keys.public_line_of(key))} ({key.get_name()})"

@@ -6,7 +6,6 @@ A private half leaves this process only into the operator's key file or, a host'
 import base64
 import binascii
 import contextlib
-import hashlib
 import io
 import os
 import tempfile
@@ -27,6 +26,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from fleet.core.errors import CredentialsError
 from fleet.core.inventory import SshSettings
 from fleet.core.secret import Secret
+from fleet.core.ssh_key import fingerprint
 
 PUBLIC_KINDS = ("ssh-ed25519", "ssh-rsa", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-", "ssh-dss")
 """How a public key line begins."""
@@ -37,11 +37,6 @@ def new_host_key() -> tuple[Secret, str]:
     key = Ed25519PrivateKey.generate()
     public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
     return Secret(_openssh(key)), public.decode()
-
-
-def fingerprint(public_line: str) -> str:
-    """``SHA256:...`` as OpenSSH prints it. Raises ValueError when the line is no public key."""
-    return "SHA256:" + _unpadded(hashlib.sha256(_blob(public_line)).digest())
 
 
 def public_line_of(key: paramiko.PKey) -> str:
@@ -271,7 +266,3 @@ def _blob(public_line: str) -> bytes:
         return base64.b64decode(words[1], validate=True)
     except binascii.Error as error:
         raise ValueError("not a public key line") from error
-
-
-def _unpadded(digest: bytes) -> str:
-    return base64.b64encode(digest).decode().rstrip("=")

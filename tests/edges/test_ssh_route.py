@@ -11,9 +11,10 @@ import pytest
 from fleet.core.errors import HostError, HostSilent, LoginRefused, WrongHostKey
 from fleet.core.inventory import SshSettings
 from fleet.core.orders import Target
+from fleet.core.ssh_key import fingerprint
 from fleet.edges.openssh import OpenSsh, Settings
 from fleet.edges.ssh import SshHosts
-from fleet.edges.ssh_keys import OperatorKey, fingerprint, new_host_key
+from fleet.edges.ssh_keys import OperatorKey, new_host_key
 from fleet.edges.ssh_route import Hop, Route, route
 from tests.edges.ssh_server import SshServer, ssh_server
 from tests.edges.test_ssh import an_ed25519_key

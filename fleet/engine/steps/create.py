@@ -12,6 +12,7 @@ from fleet.core.observation import Server, ServerStatus
 from fleet.core.orders import ServerOrder
 from fleet.core.pricing import choices, growth_refused, server_price
 from fleet.core.secret import Secret
+from fleet.core.ssh_key import sshkey_tag
 from fleet.engine import firewall
 from fleet.engine.steps import leave
 from fleet.engine.wait import wait_for
@@ -56,7 +57,8 @@ def _is_leaving(work: Work) -> bool:
 def _first_to_be_had(work: Work) -> Server:
     catalog = work.world.catalog
     private, public = work.world.hosts.new_host_key()
-    user_data = fill_user_data(work.world.user_data, private, public)
+    login = work.world.hosts.public_key()
+    user_data = fill_user_data(work.world.user_data, private, public, login)
     refused: list[str] = []
     for type_name, location in choices(work.pool, catalog):
         work.tell(f"{type_name} in {location}")
@@ -66,7 +68,7 @@ def _first_to_be_had(work: Work) -> Server:
             raise Deferred(refusal)
         try:
             return work.world.cloud.create_server(
-                _order(work, type_name, location, user_data, _tags(work, public, price))
+                _order(work, type_name, location, user_data, _tags(work, public, login, price))
             )
         except NoCapacity:
             refused.append(f"{type_name} in {location}")
@@ -87,10 +89,11 @@ def _refusal(work: Work, price: Price | None) -> str:
     return growth_refused(inventory, len(ours), hour, price.hour if price else Decimal(0))
 
 
-def _tags(work: Work, public: str, price: Price | None) -> dict[str, str]:
+def _tags(work: Work, public: str, login: str, price: Price | None) -> dict[str, str]:
     name = read_server_name(work.name)
     assert name is not None
-    return birth_tags(name, work.world.inventory.gitea, public, f"{price.hour.normalize():f}" if price else "")
+    hour = f"{price.hour.normalize():f}" if price else ""
+    return birth_tags(name, work.world.inventory.gitea, public, login, hour)
 
 
 def _order(work: Work, type_name: str, location: str, user_data: Secret, tags: dict[str, str]) -> ServerOrder:
@@ -110,10 +113,10 @@ def _order(work: Work, type_name: str, location: str, user_data: Secret, tags: d
     )
 
 
-def fill_user_data(template: str, private: Secret, public: str) -> Secret:
-    """The user data of one server; JSON strings are YAML strings."""
-    keys = {"host_key_private": json.dumps(private.reveal()), "host_key_public": json.dumps(public)}
-    return Secret(Template(template).substitute(keys))
+def fill_user_data(template: str, private: Secret, public: str, login: str) -> Secret:
+    """The user data of one server; JSON strings are YAML strings. ``login``: the public key that opens it."""
+    texts = {"host_key_private": private.reveal(), "host_key_public": public, "login": login}
+    return Secret(Template(template).substitute({name: json.dumps(text) for name, text in texts.items()}))
 
 
 def suspect(work: Work) -> None:
@@ -155,10 +158,11 @@ def rebuild(work: Work) -> None:
     """
     server = work.must_have_server()
     private, public = work.world.hosts.new_host_key()
+    login = work.world.hosts.public_key()
     _last_look(work)
-    _suspect(work, "rebuild", hostkey=hostkey_tag(public))
+    _suspect(work, "rebuild", **{Tag.HOSTKEY: hostkey_tag(public), Tag.SSHKEY: sshkey_tag(login)})
     work.world.sessions.drop(work.name)
-    user_data = fill_user_data(work.world.user_data, private, public)
+    user_data = fill_user_data(work.world.user_data, private, public, login)
     work.world.cloud.rebuild_server(server.id, work.pool.image, user_data)
 
 
