@@ -29,6 +29,7 @@ COMMANDS = {
     "pause": ("fleet.cli.pause:pause", "Stop all passes, on whatever computer they run."),
     "resume": ("fleet.cli.pause:resume", "Let passes work again."),
     "jobs": ("fleet.cli.jobs:jobs", "Show what runs where, and why the other jobs wait."),
+    "logs": ("fleet.cli.logs:logs", "Print what a machine's runner, its Docker or its set-up has written."),
     "exec": ("fleet.cli.exec:exec_", "Run a command on machines, all at once."),
     "ssh": ("fleet.cli.ssh:ssh", "Log in to a machine, or run a command there; let yourself in."),
     "cost": ("fleet.cli.cost:cost", "Show what each machine costs, and what nobody used."),

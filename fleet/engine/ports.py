@@ -162,6 +162,9 @@ class Host(Protocol):
     def run(self, command: str, *, stdin: bytes = b"", timeout: float = 60) -> Result:
         """Run a shell command; the exit status is the verdict. Raises HostSilent when it takes too long."""
 
+    def stream(self, command: str, on_line: Callable[[str], None], *, timeout: float = 1800) -> Result:
+        """Run a shell command and give each line of its output to ``on_line`` as it comes."""
+
     def lock(self) -> AbstractContextManager[None]:
         """Hold this host's lock through an open channel. Raises HostLocked when another has it."""
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 
@@ -133,6 +133,13 @@ class FakeSession:
     def run(self, command: str, *, stdin: bytes = b"", timeout: float = 60) -> Result:
         shell = commands.read(self._host, command, stdin.decode(), self._stack)
         return self._calls.make(shell.name, lambda: self._run(shell, timeout))
+
+    def stream(self, command: str, on_line: Callable[[str], None], *, timeout: float = 1800) -> Result:
+        """As ``run``; the lines come at its end."""
+        result = self.run(command, timeout=timeout)
+        for line in (result.out + result.err).splitlines():
+            on_line(line)
+        return result
 
     def _run(self, shell: commands.Shell, timeout: float) -> Result:
         self._must_be_alive(timeout)
