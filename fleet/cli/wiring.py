@@ -12,7 +12,6 @@ from fleet.core.inventory import Inventory
 from fleet.core.preflight import check_catalog
 from fleet.core.secret import Secret, SecretSource
 from fleet.core.setup import host_wanted, password_key
-from fleet.engine.logins import explaining
 from fleet.engine.ports import Clock
 from fleet.engine.world import Sessions, Shared, World
 
@@ -42,13 +41,10 @@ def load_inventory(option: str | None) -> Inventory:
 
 
 @contextmanager
-def open_world(option: str | None, *, ask_gitea: bool = True) -> Iterator[World]:
-    """Everything one run needs, closed at its end. Raises Refused: inventory, credentials, unreachable.
-
-    ``ask_gitea``: False for what must work when Gitea does not.
-    """
+def open_world(option: str | None) -> Iterator[World]:
+    """Everything one run needs, closed at its end. Raises Refused: inventory, credentials, unreachable."""
     inventory = load_inventory(option)
-    world = _world(inventory, RealClock(), ask_gitea=ask_gitea)
+    world = _world(inventory, RealClock())
     try:
         yield world
     finally:
@@ -57,7 +53,7 @@ def open_world(option: str | None, *, ask_gitea: bool = True) -> Iterator[World]
         world.cloud.close()
 
 
-def _world(inventory: Inventory, clock: Clock, *, ask_gitea: bool) -> World:
+def _world(inventory: Inventory, clock: Clock) -> World:
     from fleet.edges import schedules
     from fleet.edges.operator import OperatorHere
     from fleet.edges.ssh import SshHosts
@@ -67,8 +63,7 @@ def _world(inventory: Inventory, clock: Clock, *, ask_gitea: bool) -> World:
     catalog = cloud.catalog()
     check_catalog(inventory, catalog)
     inventory = schedules.effective(inventory, cloud.now())
-    if ask_gitea:
-        gitea.version()
+    gitea.version()
     hosts = SshHosts(key)
     stack = shipped("stack")
     return World(
@@ -82,7 +77,7 @@ def _world(inventory: Inventory, clock: Clock, *, ask_gitea: bool) -> World:
         user_data=shipped("cloud-init")["server.yaml"],
         wanted={pool.name: host_wanted(inventory, pool, stack, for_hosts) for pool in inventory.pools},
         catalog=catalog,
-        sessions=Sessions(hosts, explaining(inventory, cloud)),
+        sessions=Sessions(hosts),
         shared=Shared(),
     )
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from fleet.core.tailnet import TailnetFacts, read_tailnet
+
 
 @dataclass(frozen=True, slots=True)
 class Registration:
@@ -60,6 +62,7 @@ class HostFacts:
     reboot_needed: bool = False
     guarded: bool = False
     memory: Mapping[str, str] = field(default_factory=dict)
+    tailnet: TailnetFacts | None = None
 
     @property
     def booted(self) -> bool:
@@ -100,6 +103,7 @@ def read_facts(probe: str) -> HostFacts:
         reboot_needed=one.get("reboot_needed") == "yes",
         guarded=one.get("guarded") == "yes",
         memory=read_memory("\n".join(many.get("memory", ()))),
+        tailnet=_tailnet(one, many),
     )
 
 
@@ -129,6 +133,23 @@ def _registration(encoded: str) -> Registration | None:
         return Registration(int(data["id"]), str(data["uuid"]), str(data["name"]), str(data["address"]))
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def _tailnet(one: Mapping[str, str], many: Mapping[str, list[str]]) -> TailnetFacts | None:
+    """None where there is no tailscale; tailscaled's answer comes in base64, or empty when it gives none."""
+    if "tailnet" not in one:
+        return None
+    settings = dict(line.split(" ", 1) for line in many.get("tailnet_setting", ()) if " " in line)
+    ours = one.get("tailnet_ours") == "yes"
+    return read_tailnet(_json(one["tailnet"]), settings, many.get("tailnet_route", ()), ours=ours)
+
+
+def _json(encoded: str) -> dict[str, Any]:
+    try:
+        data = json.loads(base64.b64decode(encoded))
+    except ValueError:
+        return {}
+    return data if isinstance(data, dict) else {}
 
 
 def _container(text: str) -> RunnerContainer | None:

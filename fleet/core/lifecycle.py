@@ -17,6 +17,7 @@ class Step(StrEnum):
     RESET = "hard reset"
     REBUILD = "rebuild"
     BOOT = "wait for boot"
+    JOIN_TAILNET = "join the tailnet"
     SET_UP = "set up"
     GUARD = "load the metadata guard"
     REGISTER = "register"
@@ -33,6 +34,7 @@ class Step(StrEnum):
     STOP = "stop runner"
     STILL_EMPTY = "look again"
     DEREGISTER = "deregister"
+    FORGET_DEVICE = "leave the tailnet"
     DELETE = "delete server"
 
     CLEAR = "take the stack off"
@@ -41,10 +43,17 @@ class Step(StrEnum):
     FORGET_GHOST = "remove the ghost"
 
 
-ENTER = (Step.BOOT, Step.SET_UP, Step.REGISTER, Step.START, Step.ONLINE)
+OF_TAILNET = frozenset({Step.JOIN_TAILNET, Step.FORGET_DEVICE})
+"""What machines without a tailnet pass by."""
+
+MEND = (Step.JOIN_TAILNET, Step.SET_UP)
+"""What brings a host to what is wanted without a restart of anything. The tailnet comes first: what set-up pulls may
+be in it."""
+
+ENTER = (Step.BOOT, *MEND, Step.REGISTER, Step.START, Step.ONLINE)
 """Into service, from the first boot on."""
 
-_OUT = (Step.CORDON, Step.EMPTY, Step.STOP, Step.STILL_EMPTY, Step.DEREGISTER, Step.DELETE)
+_OUT = (Step.CORDON, Step.EMPTY, Step.STOP, Step.STILL_EMPTY, Step.DEREGISTER, Step.FORGET_DEVICE, Step.DELETE)
 
 LEAVE = (Step.ASK_LEAVE, *_OUT)
 """Out of it without losing a job (design: section 6), because a person asked. Stops at the first that is not done."""
@@ -52,7 +61,7 @@ LEAVE = (Step.ASK_LEAVE, *_OUT)
 LEAVE_AS_SURPLUS = (Step.ASK_SCALE, *_OUT)
 """The same, asked by a pass: what it began, a later pass may take back."""
 
-LEAVE_BY_FORCE = (Step.ASK_LEAVE, Step.CORDON, Step.DEREGISTER, Step.DELETE)
+LEAVE_BY_FORCE = (Step.ASK_LEAVE, Step.CORDON, Step.DEREGISTER, Step.FORGET_DEVICE, Step.DELETE)
 """Without looking for jobs: a person has read which ones die."""
 
 DRAIN = (Step.ASK_LEAVE, Step.CORDON, Step.EMPTY)
@@ -61,7 +70,7 @@ DRAIN = (Step.ASK_LEAVE, Step.CORDON, Step.EMPTY)
 EMPTIED = (Step.ASK_REPAIR, Step.CORDON, Step.EMPTY, Step.STOP, Step.STILL_EMPTY)
 """A step that restarts something on a host comes only after these."""
 
-BACK = (Step.SET_UP, Step.REGISTER, Step.UNCORDON, Step.START, Step.ONLINE, Step.BACK_AGAIN)
+BACK = (*MEND, Step.REGISTER, Step.UNCORDON, Step.START, Step.ONLINE, Step.BACK_AGAIN)
 """Back into service after a repair. Uncordoned before it starts: a runner that has once been told "nothing for
 you" does not hear of jobs that already waited. The tag goes last."""
 

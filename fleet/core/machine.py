@@ -7,9 +7,9 @@ from enum import StrEnum
 
 from fleet.core.errors import HostError, HostSilent
 from fleet.core.facts import HostFacts
-from fleet.core.inventory import Inventory, Pool
+from fleet.core.inventory import Inventory, Pool, TailnetSettings
 from fleet.core.names import MachineName, Tag, fleet_label, is_ours, read_machine_name
-from fleet.core.observation import HostSeen, Job, JobState, Observation, Runner, Server
+from fleet.core.observation import Device, HostSeen, Job, JobState, Observation, Runner, Server
 from fleet.core.static_hosts import Static, of_another, static_hosts
 
 BOOT_GRACE = timedelta(minutes=15)
@@ -51,7 +51,8 @@ class Asker(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """``host`` is None when it was not asked. ``runners`` are all records of ours with this name.
+    """``host`` is None when it was not asked. ``runners`` are all records of ours with this name, ``devices`` those of
+    the tailnet.
 
     ``static``: it is a static host, and there is no server.
     """
@@ -65,6 +66,7 @@ class Machine:
     jobs: tuple[Job, ...] = ()
     runners: tuple[Runner, ...] = ()
     static: Static | None = None
+    devices: tuple[Device, ...] = ()
 
     @property
     def facts(self) -> HostFacts | None:
@@ -99,21 +101,24 @@ def is_held(tags: Mapping[str, str], at: datetime) -> bool:
 
 
 def join(inventory: Inventory, seen: Observation) -> tuple[Machine, ...]:
-    """One row for each server of ours, each static host, and each other runner of ours, in order of names.
+    """One row for each server of ours, each static host, and each other runner or dead device of ours, in order of
+    names.
 
     Only called when Gitea has answered: without its lists nothing can be said of any machine.
     """
     ours = {s.name: s for s in seen.servers if is_ours(s.name, s.tags, inventory.name, inventory.gitea)}
     records = _our_runners(inventory, seen.runners or ())
+    devices = _our_devices(inventory, seen)
+    dead = {name for name, found in devices.items() if all(one.online is False for one in found)}
     statics = static_hosts(inventory)
     running = _running(seen.jobs or ())
     rows = (
         _static(inventory, seen, name, statics[name], records.get(name, ()), running)
         if name in statics
         else _join_one(inventory, seen, name, ours.get(name), records.get(name, ()), running)
-        for name in sorted(ours.keys() | records.keys() | statics.keys(), key=_by_pool_and_number)
+        for name in sorted(ours.keys() | records.keys() | dead | statics.keys(), key=_by_pool_and_number)
     )
-    return tuple(rows)
+    return tuple(replace(row, devices=devices.get(row.name, ())) for row in rows)
 
 
 def _running(jobs: tuple[Job, ...]) -> dict[int | None, list[Job]]:
@@ -135,6 +140,20 @@ def _our_runners(inventory: Inventory, runners: tuple[Runner, ...]) -> dict[str,
         if name is not None and name.fleet == inventory.name and runner.labels & marks:
             found[runner.name] = (*found.get(runner.name, ()), runner)
     return found
+
+
+def _our_devices(inventory: Inventory, seen: Observation) -> dict[str, tuple[Device, ...]]:
+    found: dict[str, tuple[Device, ...]] = {}
+    for device in seen.devices or () if seen.servers_known else ():
+        if inventory.tailnet is not None and is_our_device(device, inventory.name, inventory.tailnet):
+            found[device.hostname] = (*found.get(device.hostname, ()), device)
+    return found
+
+
+def is_our_device(device: Device, fleet: str, settings: TailnetSettings) -> bool:
+    """Whether it is, or was, a machine of this fleet: a name in exactly our form, and all our tags."""
+    name = read_machine_name(device.hostname)
+    return name is not None and name.fleet == fleet and device.tags >= set(settings.tags)
 
 
 def draining_label(fleet: str) -> str:

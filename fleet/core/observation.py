@@ -97,7 +97,8 @@ HostSeen = HostFacts | HostError
 class Observation:
     """Everything seen in one look. ``at`` is the cloud's own time.
 
-    ``runners`` and ``jobs`` are None when Gitea did not answer; a host that was not asked is not in ``hosts``.
+    ``runners`` and ``jobs`` are None when Gitea did not answer, ``devices`` when there is no tailnet or it did not; a
+    host that was not asked is not in ``hosts``.
     ``servers_known``: False where there is no account to ask for servers, so that ``servers`` says nothing.
     """
 
@@ -107,3 +108,4 @@ class Observation:
     jobs: tuple[Job, ...] | None
     hosts: Mapping[str, HostSeen] = field(default_factory=dict)
     servers_known: bool = True
+    devices: tuple[Device, ...] | None = None

@@ -13,6 +13,8 @@ from fleet.core.lifecycle import (
     INTO_SERVICE,
     LEAVE,
     LEAVE_BY_FORCE,
+    MEND,
+    OF_TAILNET,
     OUT_OF_SERVICE,
     Step,
     on_static,
@@ -23,6 +25,7 @@ from fleet.core.names import MachineName, Tag, is_ours, read_machine_name, read_
 from fleet.core.observation import Observation, Server
 from fleet.core.pricing import first_choice, limited, priced
 from fleet.core.setup import HostWanted, drift, is_flushed
+from fleet.core.tailnet import settings_for
 
 SETTLED = frozenset({Phase.IDLE, Phase.BUSY, Phase.PAUSED, Phase.HELD})
 COMING = frozenset({Phase.BOOTING, Phase.BARE, Phase.UNREGISTERED, Phase.OFFLINE, Phase.LOST})
@@ -57,13 +60,31 @@ def plan_up(
             changes += missing(inventory, pool, machines, seen, catalog, most)
     made = {change.machine for change in changes}
     changes += [_unwanted(m) for m in machines if (m.phase in UNWANTED or m.pool is None) and m.name not in made]
-    plan = priced(limited(changes, inventory, seen, catalog), inventory, seen, catalog)
+    changes = passing_by(limited(changes, inventory, seen, catalog), inventory, machines)
+    plan = priced(changes, inventory, seen, catalog)
     return replace(plan, notes=strays(inventory, seen))
 
 
 def rented(machines: Sequence[Machine]) -> int:
     """How many of them are servers that are, or soon will be, in service: what min and max speak of."""
     return sum(machine.phase in IN_SERVICE and machine.static is None for machine in machines)
+
+
+def passing_by(changes: Sequence[Change], inventory: Inventory, machines: Sequence[Machine]) -> list[Change]:
+    """The changes, without the steps of the tailnet where a machine has nothing to do with one."""
+    concerned = {machine.name for machine in machines if machine.devices or _brought_in(machine)}
+    pools = {pool.name for pool in inventory.pools if settings_for(inventory, pool) is not None}
+    return [
+        change
+        if change.pool in pools or change.machine in concerned
+        else replace(change, steps=tuple(step for step in change.steps if step not in OF_TAILNET))
+        for change in changes
+    ]
+
+
+def _brought_in(machine: Machine) -> bool:
+    facts = machine.facts.tailnet if machine.facts else None
+    return facts is not None and facts.ours
 
 
 def strays(inventory: Inventory, seen: Observation) -> tuple[str, ...]:
@@ -85,12 +106,13 @@ def plan_down(
 
     ``force``: at once, and the jobs on them die.
     """
+    machines = join(inventory, seen)
     changes = [
         _out_of_service(machine, force, named=machine.name in names)
-        for machine in join(inventory, seen)
+        for machine in machines
         if not names or machine.name in names or _pool_of(machine.name) in names
     ]
-    return priced(changes, inventory, seen, catalog)
+    return priced(passing_by(changes, inventory, machines), inventory, seen, catalog)
 
 
 def into_service(machine: Machine, wanted: HostWanted) -> Change:
@@ -161,7 +183,7 @@ def _idle(machine: Machine, wanted: HostWanted) -> Change:
     if not found:
         return _change(Verb.KEEP, machine, "online, idle, as wanted")
     reason = "differs from the inventory: " + ", ".join(one.what for one in found)
-    steps = (*EMPTIED, *BACK) if any(one.restarts for one in found) else (Step.SET_UP,)
+    steps = (*EMPTIED, *BACK) if any(one.restarts for one in found) else MEND
     return _change(Verb.REPAIR, machine, reason, steps=steps)
 
 
@@ -283,7 +305,8 @@ def _unwanted(machine: Machine) -> Change:
         case Phase.UNKNOWN:
             return unknown(machine)
         case Phase.GHOST:
-            reason = "Gitea has a runner of this name, and there is no server"
+            what = "Gitea has a runner" if machine.runners else "the tailnet has a device"
+            reason = f"{what} of this name, and there is no server"
         case _:
             reason = "the inventory does not want it (any more)"
     return Change(Verb.KEEP, machine.name, _pool_of(machine.name), reason, hint=hint)

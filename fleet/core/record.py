@@ -14,6 +14,7 @@ LAST_PASS = "last-pass"  # noqa: S105 - a tag's name
 PAUSED = "paused"
 FLOOR = "floor-"
 GHOST = "ghost-"
+DEVICE = "device-"
 FOREVER = "forever"
 
 
@@ -29,8 +30,8 @@ class Floor:
 class Record:
     """``last_pass``: when a pass last ended well. ``paused_until``: None when not paused, 0 for ever.
 
-    ``ghosts``: runner ids without a server, with the time of the pass that first saw them. ``kept``: whether there is
-    something that keeps the record; without, there never was a machine.
+    ``ghosts``: runner ids without a server, with the time of the pass that first saw them; ``devices``: likewise those
+    of the tailnet. ``kept``: whether there is something that keeps the record; without, there never was a machine.
     """
 
     last_pass: int | None = None
@@ -38,6 +39,7 @@ class Record:
     floors: Mapping[str, Floor] = field(default_factory=lambda: MappingProxyType({}))
     ghosts: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}))
     kept: bool = False
+    devices: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
 
     def paused(self, at: datetime) -> bool:
         """Whether passes must do nothing now."""
@@ -64,6 +66,11 @@ def read_record(tags: Mapping[str, str]) -> Record:
         paused_until=_paused(tags.get(PAUSED, "")),
         floors={key.removeprefix(FLOOR): floor for key, text in tags.items() if (floor := _floor(key, text))},
         ghosts={int(key.removeprefix(GHOST)): since for key, text in tags.items() if (since := _ghost(key, text))},
+        devices={
+            key.removeprefix(DEVICE): since
+            for key, text in tags.items()
+            if key.startswith(DEVICE) and (since := _number(text))
+        },
     )
 
 
@@ -75,6 +82,11 @@ def floor_tag(pool: str, floor: Floor) -> dict[str, str | None]:
 def ghost_tag(runner_id: int, since: int | None) -> dict[str, str | None]:
     """The change of tags that remembers a ghost, or forgets it."""
     return {f"{GHOST}{runner_id}": None if since is None else str(since)}
+
+
+def device_tag(device_id: str, since: int | None) -> dict[str, str | None]:
+    """The same for a dead device of the tailnet."""
+    return {f"{DEVICE}{device_id}": None if since is None else str(since)}
 
 
 def paused_tag(until: int | None) -> dict[str, str | None]:

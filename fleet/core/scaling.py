@@ -17,7 +17,7 @@ from fleet.core.machine import Asker, Machine, Phase, join
 from fleet.core.money import Catalog
 from fleet.core.names import Tag, read_server_name
 from fleet.core.observation import Job, Observation
-from fleet.core.plan import into_service, missing, rented, stray, strays, unknown
+from fleet.core.plan import into_service, missing, passing_by, rented, stray, strays, unknown
 from fleet.core.pricing import limited, paid_minutes_left, priced
 from fleet.core.record import Record
 from fleet.core.setup import HostWanted
@@ -54,7 +54,7 @@ def plan_scale(
     # All that no pool has spoken for. A name that is about to get a server again is no ghost any more.
     told = {change.machine for change in changes}
     changes += [_unwanted(m, inventory, seen.at, record) for m in machines if m.name not in told]
-    changes = limited(changes, inventory, seen, catalog)
+    changes = passing_by(limited(changes, inventory, seen, catalog), inventory, machines)
     if only_down:
         changes = [_only_down(change) for change in changes if change.verb not in {Verb.CREATE, Verb.LIMIT}]
     return replace(priced(changes, inventory, seen, catalog), notes=(*_notes(work), *strays(inventory, seen)))
@@ -229,11 +229,13 @@ def _ghost(machine: Machine, at: datetime, record: Record) -> Change:
     """First noted and cordoned, removed by a later pass that still finds it offline and without a server."""
     if any(one.online for one in machine.runners) or machine.jobs:
         return Change(Verb.KEEP, machine.name, "", "a runner without a server, and it is online")
+    what = "a runner without a server" if machine.runners else "a device of the tailnet without a server"
     since = [record.ghosts.get(one.id) for one in machine.runners]
+    since += [record.devices.get(one.id) for one in machine.devices]
     if any(one is None or at.timestamp() - one < GHOST_GRACE for one in since):
         steps = (Step.NOTE_GHOST,) if None in since else ()
-        return Change(Verb.KEEP, machine.name, "", "a runner without a server: removed by a later pass", steps)
-    return Change(Verb.REMOVE, machine.name, "", "a runner without a server, offline", (Step.FORGET_GHOST,))
+        return Change(Verb.KEEP, machine.name, "", f"{what}: removed by a later pass", steps)
+    return Change(Verb.REMOVE, machine.name, "", f"{what}, offline", (Step.FORGET_GHOST,))
 
 
 def _only_down(change: Change) -> Change:

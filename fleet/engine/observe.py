@@ -4,9 +4,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from fleet.core.errors import HostError, HostSilent
+from fleet.core.errors import FleetError, HostError, HostSilent
 from fleet.core.names import fleet_label, is_ours, read_machine_name
-from fleet.core.observation import HostSeen, Observation, Runner, Server, ServerStatus
+from fleet.core.observation import Device, HostSeen, Observation, Runner, Server, ServerStatus
 from fleet.core.orders import Target
 from fleet.engine.world import World, probe, static_target, target
 
@@ -22,6 +22,7 @@ def observe(world: World, *, hosts: bool = True, seen: Callable[[str], None] = l
         servers = pool.submit(world.cloud.servers)
         runners = pool.submit(world.gitea.runners)
         jobs = pool.submit(world.gitea.jobs)
+        devices = pool.submit(_devices, world)
         there = servers.result()
         if _lacks_a_server(world, there, runners.result()):
             there = world.cloud.servers(fresh=True)
@@ -36,7 +37,16 @@ def observe(world: World, *, hosts: bool = True, seen: Callable[[str], None] = l
             jobs=jobs.result(),
             hosts={name: look.result() for name, look in looks.items()},
             servers_known=world.has_cloud,
+            devices=devices.result(),
         )
+
+
+def _devices(world: World) -> tuple[Device, ...] | None:
+    """A tailnet that does not answer ends no look: what is unknown is kept."""
+    try:
+        return world.tailnet.devices() if world.tailnet is not None else None
+    except FleetError:
+        return None
 
 
 def _lacks_a_server(world: World, servers: tuple[Server, ...], runners: tuple[Runner, ...]) -> bool:

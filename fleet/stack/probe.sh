@@ -45,6 +45,15 @@ if [ -s /opt/fleet/data/.runner ]; then
     say registration "$(sed 's/"token": *"[^"]*"/"token": ""/' /opt/fleet/data/.runner | base64 -w 0)"
 fi
 
+if command -v tailscale >/dev/null; then
+    say tailnet "$(tailscale status --json --peers=false 2>/dev/null | base64 -w 0)"
+    [ -e /opt/fleet/tailnet ] && say tailnet_ours yes
+    settings='ControlURL\|CorpDNS\|RouteAll\|RunSSH'
+    tailscale debug prefs 2>/dev/null | sed -n "s/^\t\"\($settings\)\": \"*\([^\",]*\)\"*,*$/\1 \2/p" |
+        while read -r setting; do say tailnet_setting "$setting"; done
+    ip -4 -o route show table 52 2>/dev/null | while read -r route _; do say tailnet_route "$route"; done
+fi
+
 df -Pk "$([ -d /var/lib/docker ] && echo /var/lib/docker || echo /)" | {
     read -r _; read -r _ size _ free _
     say disk_size "$size"; say disk_free "$free"

@@ -10,6 +10,7 @@ from typing import Any
 
 from fleet.core.facts import HostFacts, Registration, RunnerContainer
 from fleet.core.inventory import GiteaSettings, Inventory, Pool, RunnerSettings
+from fleet.core.lifecycle import OF_TAILNET, Step
 from fleet.core.money import Catalog, ServerType
 from fleet.core.names import birth_tags, fleet_label, read_server_name
 from fleet.core.observation import HostSeen, Job, JobState, Observation, Runner, Server, ServerStatus
@@ -30,8 +31,11 @@ def public_key(raw: bytes) -> str:
 
 
 HOST_KEY = public_key(bytes(range(32)))
-LOGIN = public_key(bytes(range(32, 64)))
-"""The operator's key, which opens servers."""
+
+
+def plain(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """The steps as they are for a machine without a tailnet."""
+    return tuple(step for step in steps if step not in OF_TAILNET)
 
 
 def pool(name: str = "build", **more: Any) -> Pool:
@@ -58,7 +62,7 @@ def server(
 ) -> Server:
     """A server of ours, made so many minutes ago; ``tags`` are laid on those it was born with."""
     parts = read_server_name(name)
-    born = birth_tags(parts, GITEA, HOST_KEY, LOGIN, "0.0136") if parts else {}
+    born = birth_tags(parts, GITEA, HOST_KEY, "0.0136") if parts else {}
     plain = Server(
         id=1000 + (parts.n if parts else 0),
         name=name,
@@ -77,7 +81,7 @@ def foreign(name: str = "ci-build-1") -> Server:
     """A server with a name of ours that a fleet of another Gitea made."""
     parts = read_server_name(name)
     assert parts is not None
-    return replace(server(name), id=66, tags=birth_tags(parts, OTHER_GITEA, HOST_KEY, LOGIN, "0.0136"))
+    return replace(server(name), id=66, tags=birth_tags(parts, OTHER_GITEA, HOST_KEY, "0.0136"))
 
 
 def runner(name: str = "ci-build-1", **more: Any) -> Runner:

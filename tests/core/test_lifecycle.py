@@ -2,7 +2,17 @@
 
 import pytest
 
-from fleet.core.lifecycle import BACK, EMPTIED, INTO_SERVICE, LEAVE, OUT_OF_SERVICE, Step
+from fleet.core.lifecycle import (
+    BACK,
+    EMPTIED,
+    INTO_SERVICE,
+    LEAVE,
+    LEAVE_AS_SURPLUS,
+    LEAVE_BY_FORCE,
+    MEND,
+    OUT_OF_SERVICE,
+    Step,
+)
 from fleet.core.machine import Phase
 
 ALONE = {
@@ -60,6 +70,7 @@ def test_a_server_is_deleted_last_and_only_after_it_was_found_empty_twice(phase:
             Step.STOP,
             Step.STILL_EMPTY,
             Step.DEREGISTER,
+            Step.FORGET_DEVICE,
             Step.DELETE,
         )
 
@@ -81,3 +92,12 @@ def test_the_mark_is_the_first_thing_set_and_the_last_taken_off() -> None:
 
 def test_a_runner_is_uncordoned_before_it_starts() -> None:
     assert BACK.index(Step.UNCORDON) < BACK.index(Step.START) < BACK.index(Step.ONLINE)
+
+
+def test_a_machine_is_in_the_tailnet_before_it_is_set_up_from_there_and_out_before_its_server_goes() -> None:
+    for steps in (*INTO_SERVICE.values(), BACK, MEND):
+        if Step.SET_UP in steps:
+            assert steps[steps.index(Step.SET_UP) - 1] is Step.JOIN_TAILNET
+    for steps in (*OUT_OF_SERVICE.values(), LEAVE_BY_FORCE, LEAVE_AS_SURPLUS):
+        if Step.DELETE in steps:
+            assert steps[-3:] == (Step.DEREGISTER, Step.FORGET_DEVICE, Step.DELETE)

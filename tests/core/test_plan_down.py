@@ -12,8 +12,9 @@ from fleet.core.money import FREE
 from fleet.core.names import Tag
 from fleet.core.observation import Observation
 from fleet.core.plan import plan_down
-from tests.core.builders import catalog, facts, foreign, inventory, job, pool, runner, seen, server
+from tests.core.builders import catalog, facts, foreign, inventory, job, plain, pool, runner, seen, server
 
+GOES = plain(LEAVE)
 TWO = inventory(pool(), pool("test"))
 
 
@@ -24,18 +25,18 @@ def down(observation: Observation, *names: str) -> Plan:
 @pytest.mark.parametrize(
     ("observation", "change"),
     [
-        (seen(server(), runner()), Change(Verb.REMOVE, "ci-build-1", "build", "asked to leave", LEAVE)),
+        (seen(server(), runner()), Change(Verb.REMOVE, "ci-build-1", "build", "asked to leave", GOES)),
         (
             seen(server(), runner(), job(), hosts={"ci-build-1": facts()}),
-            Change(Verb.REMOVE, "ci-build-1", "build", "asked to leave; job 41 (test)", LEAVE),
+            Change(Verb.REMOVE, "ci-build-1", "build", "asked to leave; job 41 (test)", GOES),
         ),
         (
             seen(server(), hosts={"ci-build-1": HostSilent("no answer")}),
-            Change(Verb.REMOVE, "ci-build-1", "build", "asked to leave", LEAVE),
+            Change(Verb.REMOVE, "ci-build-1", "build", "asked to leave", GOES),
         ),
         (
             seen(server(tags={Tag.DRAINING: "scale.1"}), runner()),
-            Change(Verb.REMOVE, "ci-build-1", "build", "asked to leave", LEAVE),
+            Change(Verb.REMOVE, "ci-build-1", "build", "asked to leave", GOES),
         ),
         (
             seen(runner(online=False)),
@@ -45,7 +46,7 @@ def down(observation: Observation, *names: str) -> Plan:
             seen(server(tags={Tag.HELD: "1"})),
             Change(Verb.KEEP, "ci-build-1", "build", "held by a person", hint="fleet release ci-build-1"),
         ),
-        (seen(server("ci-old-7")), Change(Verb.REMOVE, "ci-old-7", "old", "asked to leave", LEAVE)),
+        (seen(server("ci-old-7")), Change(Verb.REMOVE, "ci-old-7", "old", "asked to leave", GOES)),
     ],
 )
 def test_a_machine_of_ours_leaves_unless_held(observation: Observation, change: Change) -> None:

@@ -5,11 +5,12 @@ from decimal import Decimal
 
 import pytest
 
+from fleet.core import lifecycle
 from fleet.core.change import Change, Plan, Verb
 from fleet.core.errors import CommandFailed, HostError, HostSilent, LoginRefused, WrongHostKey
 from fleet.core.facts import HostFacts
 from fleet.core.inventory import Inventory, Pool
-from fleet.core.lifecycle import BACK, EMPTIED, ENTER, Step
+from fleet.core.lifecycle import EMPTIED, Step
 from fleet.core.money import Price
 from fleet.core.names import Tag
 from fleet.core.observation import HostSeen, Job, Observation, Runner, Server
@@ -23,6 +24,7 @@ from tests.core.builders import (
     fresh,
     inventory,
     job,
+    plain,
     pool,
     runner,
     seen,
@@ -33,6 +35,7 @@ from tests.core.builders import (
 
 NAME = "ci-build-1"
 SILENT = HostSilent("no answer")
+ENTER, BACK = plain(lifecycle.ENTER), plain(lifecycle.BACK)
 CREATE = (Step.CREATE, *ENTER)
 
 

@@ -20,7 +20,6 @@ READS = frozenset(
         "cloud.server",
         "cloud.server_named",
         "cloud.firewall",
-        "cloud.ssh_key_names",
         "gitea.runners",
         "gitea.runner",
         "gitea.jobs",

@@ -9,6 +9,7 @@ from functools import partial
 
 from fleet.core.orders import Result
 from tests.fakes.host import GUARD_UNIT, RUNNER_FILE, FakeHost
+from tests.fakes.tailscale import ARCHIVE_KEY, read_flags
 
 
 class UnknownCommand(BaseException):
@@ -33,6 +34,20 @@ _PUT = (
 )
 _IN_PLACE = r"mv (?P<path>\S+)\.new (?P=path) && \{ (?P<then>.+) \|\| \{ rm (?P=path); exit 1; \}; \}"
 _INSTALL = r"sh -s -- /opt/fleet/bin/apt-install (?P<packages>.+)"
+_INSTALL_TAILSCALE = rf"sh -s -- /opt/fleet/bin/tailscale-install {ARCHIVE_KEY}"
+_JOIN = r": >/opt/fleet/tailnet && cat \| tailscale up --auth-key=file:/dev/stdin (?P<flags>--timeout=60s --reset .+)"
+_SET = r"tailscale set (?P<flags>.+)"
+_LOG_OUT = r"systemd-run --quiet --collect sh -c 'sleep 1; tailscale logout && rm -f /opt/fleet/tailnet'"
+_RESOLVER = r"systemctl daemon-reload && systemctl enable --quiet fleet-dns && systemctl restart fleet-dns"
+_NAMES = (
+    r"systemctl daemon-reload && systemctl enable --now --quiet fleet-names\.timer"
+    r" && /opt/fleet/bin/tailnet-names keep (?P<names>.*) && /opt/fleet/bin/tailnet-names check (?P=names)"
+)
+_FORGET_NAMES = (
+    r"\{ \[ ! -e /opt/fleet/bin/tailnet-names \] \|\| mv /opt/fleet/bin/tailnet-names"
+    r" /opt/fleet/bin/tailnet-names\.going; \} && /opt/fleet/bin/tailnet-names\.going forget"
+    r" && rm -f /opt/fleet/bin/tailnet-names\.going"
+)
 _WAIT = r"! command -v cloud-init >/dev/null \|\| timeout \d+ cloud-init status --wait >/dev/null"
 _COMPOSE = (
     r"docker compose -f /opt/fleet/compose\.yaml up --detach --quiet-pull --remove-orphans"
@@ -48,6 +63,8 @@ def read(host: FakeHost, command: str, stdin: str, stack: Mapping[str, str]) -> 
     if (found := re.fullmatch(_INSTALL, command)) and stdin == stack["run-setup.sh"]:
         packages = set(found["packages"].split())
         return Shell("host.install", lambda: _install(host, packages, stack))
+    if re.fullmatch(_INSTALL_TAILSCALE, command) and stdin == stack["run-setup.sh"]:
+        return Shell("host.install tailscale", lambda: _install_tailscale(host, stack))
     if found := re.fullmatch(_IN_PLACE, command):
         then = read(host, found["then"], "", stack)
         return Shell(f"{then.name} with its file", lambda: _in_place(host, found["path"], then))
@@ -63,6 +80,37 @@ def _install(host: FakeHost, packages: set[str], stack: Mapping[str, str]) -> Re
     if host.breaks_apt:
         return Result(100, "E: Unable to locate package docker.io\n", "")
     host.install(packages)
+    return DONE
+
+
+def _install_tailscale(host: FakeHost, stack: Mapping[str, str]) -> Result:
+    assert host.disk.files["/opt/fleet/bin/tailscale-install"] == stack["tailscale-install.sh"]
+    assert host.disk.files["/opt/fleet/bin/apt-install"] == stack["apt-install.sh"]
+    if host.breaks_apt:
+        return Result(1, "", "curl: (6) Could not resolve host: pkgs.tailscale.com\n")
+    host.tailscale.installed = True
+    return DONE
+
+
+def _join_tailnet(host: FakeHost, match: "re.Match[str]", stdin: str) -> Result:
+    host.disk.files["/opt/fleet/tailnet"] = ""
+    wrong = host.tailscale.up(read_flags(match["flags"]), stdin)
+    return Result(1, "", f"{wrong}\n") if wrong else DONE
+
+
+def _set_tailnet(host: FakeHost, match: "re.Match[str]", _stdin: str) -> Result:
+    host.tailscale.set(read_flags(match["flags"]))
+    return DONE
+
+
+def _log_out(host: FakeHost, _match: "re.Match[str]", _stdin: str) -> Result:
+    host.tailscale.log_out()
+    host.disk.files.pop("/opt/fleet/tailnet", None)
+    return DONE
+
+
+def _forget_names(host: FakeHost, _match: "re.Match[str]", _stdin: str) -> Result:
+    del host.disk.files["/opt/fleet/bin/tailnet-names"]
     return DONE
 
 
@@ -156,6 +204,13 @@ _COMMANDS: tuple[tuple[str, str, Action], ...] = (
     ("host.enable guard", r"systemctl daemon-reload && systemctl enable --quiet fleet-guard", _nothing),
     ("host.filter docker", r"systemctl daemon-reload && \{ .+ set-property --runtime docker \".+\"; \}", _nothing),
     ("host.load guard", r"systemctl restart fleet-guard", _load_guard),
+    ("host.join tailnet", _JOIN, _join_tailnet),
+    ("host.set tailnet", _SET, _set_tailnet),
+    ("host.log out of tailnet", _LOG_OUT, _log_out),
+    ("host.start resolver", _RESOLVER, _nothing),
+    ("host.keep names", _NAMES, _nothing),
+    ("host.forget names", _FORGET_NAMES, _forget_names),
+    ("host.reload units", r"systemctl daemon-reload", _nothing),
     ("host.enable docker", r"systemctl enable --now --quiet docker", _enable_docker),
     ("host.restart docker", r"systemctl restart docker", _restart_docker),
     ("host.hold", r"apt-mark hold (?P<packages>.+) >/dev/null", _hold),
@@ -176,6 +231,7 @@ def probe(host: FakeHost, arguments: list[str]) -> str:
     for argument in arguments:
         kind, _, what = argument.partition(":")
         lines += _file(host, what) if kind == "file" else _package(host, what)
+    lines += host.tailscale.probe("/opt/fleet/tailnet" in host.disk.files)
     lines += [*_registration(host), ("disk_size", "80000000"), ("disk_free", "60000000")]
     if host.disk.docker:
         lines += _docker(host)

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from tests.fakes.clock import FakeClock
 from tests.fakes.gitea import Instance, RunnerProcess
+from tests.fakes.tailnet import Network
+from tests.fakes.tailscale import Tailscale
 
 SSH_AFTER = 8
 """Seconds from power to the first answer on SSH."""
@@ -18,7 +20,6 @@ BOOTED_AFTER = 12
 COMPOSE_FILE = "/opt/fleet/compose.yaml"
 CONFIG_FILE = "/opt/fleet/config.yaml"
 RUNNER_FILE = "/opt/fleet/data/.runner"
-LOGIN_FILES = ("/root/.ssh/authorized_keys", "/root/.ssh/authorized_keys2")
 DAEMON_FILE = "/etc/docker/daemon.json"
 GUARD_UNIT = "/etc/systemd/system/fleet-guard.service"
 
@@ -57,7 +58,7 @@ class FakeHost:
     ``interrupted``: what restarted or killed something while a job ran.
     """
 
-    def __init__(self, clock: FakeClock, gitea: Instance, host_key: str, login: str) -> None:
+    def __init__(self, clock: FakeClock, gitea: Instance, host_key: str, network: Network) -> None:
         self.mute = ""
         self.refuses_login_until = 0.0
         self.other_key_until = 0.0
@@ -66,7 +67,8 @@ class FakeHost:
         self.reaches_gitea = True
 
         self.host_key = host_key
-        self.disk = Disk({LOGIN_FILES[0]: f"{login}\n"})
+        self.disk = Disk()
+        self.tailscale = Tailscale(network)
         self.boots = 0
         self.guarded = False
         self.interrupted: list[str] = []
@@ -97,11 +99,6 @@ class FakeHost:
         """Whether a job runs here."""
         return self.process is not None and bool(self._gitea.running_on(self.process))
 
-    def lets_in(self, key: str) -> bool:
-        """Whether it accepts this public key."""
-        lines = (line for file in LOGIN_FILES for line in self.disk.files.get(file, "").splitlines())
-        return any(line.split()[:2] == key.split()[:2] for line in lines)
-
     def wait_for_boot(self) -> None:
         """What ``cloud-init status --wait`` does."""
         self._clock.sleep(max(0.0, self._on_since + BOOTED_AFTER - self._clock.now()))
@@ -112,6 +109,7 @@ class FakeHost:
         self.locked_by = None
         self._on_since = self._clock.now()
         self.guarded = GUARD_UNIT in self.disk.files
+        self.tailscale.has_power()
         self._docker_starts()
 
     def reset(self) -> None:
@@ -121,10 +119,11 @@ class FakeHost:
             self.mute, self.reaches_gitea = "", True
         self._power()
 
-    def rebuild(self, host_key: str, login: str) -> None:
+    def rebuild(self, host_key: str) -> None:
         """The disk is made anew."""
         self._cut("rebuild")
-        self.disk = Disk({LOGIN_FILES[0]: f"{login}\n"})
+        self.disk = Disk()
+        self.tailscale = Tailscale(self.tailscale.network)
         self.host_key = host_key
         if self.mute in {"reset", "rebuild"}:
             self.mute = ""
@@ -137,6 +136,7 @@ class FakeHost:
 
     def _cut(self, by: str) -> None:
         self._note(by)
+        self.tailscale.lost_power()
         container = self.disk.container
         if container is not None and container.running:
             self._gitea.died(container.process)

@@ -63,6 +63,11 @@ class Network:
             seen = datetime.fromtimestamp(self.clock.now(), tz=UTC)
             self.members[device_id] = replace(self.members[device_id], online=False, last_seen=seen)
 
+    def came_back(self, device_id: str) -> None:
+        """The device is heard of again."""
+        if device_id in self.members:
+            self.members[device_id] = replace(self.members[device_id], online=True)
+
     def leave(self, device_id: str) -> None:
         """The device logs out, or is removed: an ephemeral one is gone at once, unless it lingers."""
         if device_id not in self.lingering:

@@ -15,7 +15,6 @@ from fleet.core.report import Event, Report
 from fleet.core.setup import host_wanted
 from fleet.engine import apply as engine_apply
 from fleet.engine import passes
-from fleet.engine.logins import explaining
 from fleet.engine.observe import observe
 from fleet.engine.ports import Clock, Cloud, Gitea, Hosts, Tailnet
 from fleet.engine.world import Limits, Sessions, Shared, World
@@ -56,10 +55,10 @@ class FakeWorld:
         self.guard = threading.RLock()
         self.clock = FakeClock()
         self.gitea = Instance(self.clock, can_disable)
-        self.computers = Computers(self.clock, self.gitea)
+        self.network = Network(self.clock)
+        self.computers = Computers(self.clock, self.gitea, self.network)
         self.project = Project(self.clock, self.computers)
         self.operator = FakeOperator()
-        self.network = Network(self.clock)
         self.clock.at_each_tick(self.gitea.tick)
         self.clock.at_each_tick(self.computers.tick)
 
@@ -170,7 +169,7 @@ def build_world(outside: FakeWorld, inventory: Inventory, calls: Calls) -> World
         user_data=USER_DATA,
         wanted={pool.name: host_wanted(inventory, pool, STACK) for pool in inventory.pools},
         catalog=CATALOG,
-        sessions=Sessions(hosts, explaining(inventory, cloud)),
+        sessions=Sessions(hosts),
         shared=Shared(),
         limits=LIMITS,
         tailnet=cast(Tailnet, Counted("tailnet", tailnet, calls)) if inventory.tailnet else None,

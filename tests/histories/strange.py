@@ -21,6 +21,7 @@ from tests.fakes.cloud import FakeCloud, Project
 from tests.fakes.gitea import IN_FLIGHT, KEEP, FakeGitea, FakeJob, Instance, RunnerProcess
 from tests.fakes.host import FakeHost
 from tests.fakes.hosts import Computers, FakeHosts, FakeSession
+from tests.fakes.tailnet import Network
 from tests.fakes.world import FakeWorld
 
 LONG = 45
@@ -229,7 +230,7 @@ class StrangeWorld(FakeWorld):
         self.clock = SwiftClock()
         self.strange = StrangeGitea(self.clock, can_disable, random, self.crime)
         self.gitea = self.strange
-        self.computers = Computers(self.clock, self.gitea)
+        self.computers = Computers(self.clock, self.gitea, Network(self.clock))
         self.project = Project(self.clock, self.computers)
         self.clock.at_each_tick(self.gitea.tick)
         self.clock.at_each_tick(self.computers.tick)

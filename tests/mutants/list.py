@@ -23,7 +23,8 @@ LEAVE = "fleet/engine/steps/leave.py"
 ENTER = "fleet/engine/steps/enter.py"
 CREATE = "fleet/engine/steps/create.py"
 PRICING = "fleet/core/pricing.py"
-OUT = "_OUT = (Step.CORDON, Step.EMPTY, Step.STOP, Step.STILL_EMPTY, Step.DEREGISTER, Step.DELETE)"
+LAST = "Step.FORGET_DEVICE, Step.DELETE)"
+OUT = "_OUT = (Step.CORDON, Step.EMPTY, Step.STOP, Step.STILL_EMPTY, Step.DEREGISTER, " + LAST
 EMPTIED = "EMPTIED = (Step.ASK_REPAIR, Step.CORDON, Step.EMPTY, Step.STOP, Step.STILL_EMPTY)"
 
 MUTANTS = (
@@ -54,14 +55,14 @@ MUTANTS = (
         "order reversed",
         LIFECYCLE,
         OUT,
-        "_OUT = (Step.DEREGISTER, Step.CORDON, Step.EMPTY, Step.STOP, Step.STILL_EMPTY, Step.DELETE)",
+        "_OUT = (Step.DEREGISTER, Step.CORDON, Step.EMPTY, Step.STOP, Step.STILL_EMPTY, " + LAST,
         "without its record a runner can report no job",
     ),
     Mutant(
         "stopped before it is cordoned",
         LIFECYCLE,
         OUT,
-        "_OUT = (Step.STOP, Step.CORDON, Step.EMPTY, Step.STILL_EMPTY, Step.DEREGISTER, Step.DELETE)",
+        "_OUT = (Step.STOP, Step.CORDON, Step.EMPTY, Step.STILL_EMPTY, Step.DEREGISTER, " + LAST,
         "an answer in flight is thrown away",
     ),
     Mutant(
@@ -88,7 +89,7 @@ MUTANTS = (
     Mutant(
         "repaired without being emptied",
         "fleet/core/plan.py",
-        "steps = (*EMPTIED, *BACK) if any(one.restarts for one in found) else (Step.SET_UP,)",
+        "steps = (*EMPTIED, *BACK) if any(one.restarts for one in found) else MEND",
         "steps = BACK",
         "a changed inventory kills jobs",
     ),
@@ -137,8 +138,8 @@ MUTANTS = (
     Mutant(
         "never uncordoned",
         LIFECYCLE,
-        "BACK = (Step.SET_UP, Step.REGISTER, Step.UNCORDON, Step.START,",
-        "BACK = (Step.SET_UP, Step.REGISTER, Step.START,",
+        "BACK = (*MEND, Step.REGISTER, Step.UNCORDON, Step.START,",
+        "BACK = (*MEND, Step.REGISTER, Step.START,",
         "a repaired machine gets no job ever again",
     ),
     Mutant(

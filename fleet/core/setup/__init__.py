@@ -13,7 +13,7 @@ Facts in, commands out. A host that has everything gets no command.
     changes    what differs, and the commands for it
 """
 
-from fleet.core.setup.changes import Drift, changes, drift, in_place, probe_arguments, same_url
+from fleet.core.setup.changes import Drift, changes, drift, first_changes, in_place, probe_arguments, same_url
 from fleet.core.setup.docker import DAEMON_JSON, daemon_file, docker_packages
 from fleet.core.setup.guard import guard_changes, is_flushed
 from fleet.core.setup.part import Given, Part
@@ -54,6 +54,7 @@ __all__ = [
     "daemon_file",
     "docker_packages",
     "drift",
+    "first_changes",
     "guard_changes",
     "host_wanted",
     "in_place",

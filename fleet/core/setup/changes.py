@@ -27,6 +27,7 @@ from fleet.core.setup.values import (
     Run,
     WantedFile,
 )
+from fleet.core.tailnet import Standing, standing
 
 DOCKER_KEY = "9DC858229FC7DD38854AE2D88D81803C0EBFCD88"
 """Fingerprint of the key of Docker's archive (docs.docker.com, install on Debian)."""
@@ -48,7 +49,17 @@ def drift(facts: HostFacts, wanted: HostWanted) -> tuple[Drift, ...]:
         found.append(Drift("the runner has an older configuration", True))
     if facts.registration is not None and not same_url(facts.registration.address, wanted.runner_url):
         found.append(Drift(f"its runner is registered at {facts.registration.address}", True))
-    return tuple(found)
+    return (*found, *_tailnet(facts, wanted))
+
+
+def _tailnet(facts: HostFacts, wanted: HostWanted) -> Iterator[Drift]:
+    """To log in anew cuts the connections of jobs; other settings do not. A host that somebody else took into a
+    tailnet stays as it is."""
+    if wanted.tailnet is None:
+        return
+    seen = standing(facts.tailnet, wanted.tailnet)
+    if seen not in {Standing.AS_WANTED, Standing.FOREIGN}:
+        yield Drift(seen.value, seen is Standing.ELSEWHERE)
 
 
 def same_url(one: str, other: str) -> bool:
@@ -59,6 +70,12 @@ def same_url(one: str, other: str) -> bool:
 def changes(facts: HostFacts, wanted: HostWanted) -> tuple[HostChange, ...]:
     """The commands for this host, in order. Empty when there is nothing to do."""
     return tuple(_changes(facts, wanted))
+
+
+def first_changes(facts: HostFacts, wanted: HostWanted) -> tuple[HostChange, ...]:
+    """Those that need no Docker and restart nothing: the way out, whom to trust, our scripts. For steps before
+    set-up."""
+    return tuple(change for file in wanted.before_docker if not file.restarts for change in _file(facts, file))
 
 
 def _changes(facts: HostFacts, wanted: HostWanted) -> Iterator[HostChange]:

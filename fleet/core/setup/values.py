@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from functools import cache
 
-from fleet.core.inventory import DockerSettings
+from fleet.core.inventory import DockerSettings, TailnetSettings
 from fleet.core.labels import names
 from fleet.core.secret import Secret
 
@@ -78,7 +78,7 @@ def _digest(content: str) -> str:
 class HostWanted:
     """What a pool's hosts should have on them. ``labels`` are in full form, ours included.
 
-    ``daemon``: JSON of what the parts add to the Docker daemon's settings.
+    ``daemon``: JSON of what the parts add to the Docker daemon's settings. ``tailnet``: the one they join, or None.
     """
 
     docker: DockerSettings
@@ -92,6 +92,7 @@ class HostWanted:
     runner_url: str
     daemon: str = "{}"
     gone: tuple[GoneFile, ...] = ()
+    tailnet: TailnetSettings | None = None
 
     @property
     def files(self) -> tuple[WantedFile, ...]:

@@ -15,8 +15,10 @@ from fleet.core.setup.guard import guard
 from fleet.core.setup.part import Given, Part, jobs_config, joined
 from fleet.core.setup.proxy import SCRIPTS, proxy
 from fleet.core.setup.registries import registries
+from fleet.core.setup.tailnet import tailnet
 from fleet.core.setup.trust import trust
 from fleet.core.setup.values import COMPOSE, FETCH_TIMEOUT, HOME, HostWanted, WantedFile
+from fleet.core.tailnet import settings_for
 from fleet.core.yaml_text import Plain, merge, to_yaml
 
 SHUTDOWN_MARGIN = 600
@@ -26,7 +28,7 @@ GRACE_MARGIN = 60
 """Seconds Docker waits for the runner beyond that."""
 
 
-PARTS: tuple[Callable[[Inventory, Pool, Given], Part], ...] = (proxy, trust, registries, guard)
+PARTS: tuple[Callable[[Inventory, Pool, Given], Part], ...] = (proxy, trust, registries, guard, tailnet)
 """What adds to a host beside the classic stack: one function for each concern, in the order of their files."""
 
 
@@ -57,6 +59,7 @@ def host_wanted(
         runner_url=inventory.gitea.runner_url,
         daemon=json.dumps(part.daemon, sort_keys=True),
         gone=part.gone,
+        tailnet=settings_for(inventory, pool),
     )
 
 

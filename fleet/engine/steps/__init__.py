@@ -1,7 +1,7 @@
 """What each step of a machine's life does. Each looks first at what is there, so each can run twice."""
 
 from fleet.core.lifecycle import Step
-from fleet.engine.steps import create, enter, ghost, leave, static
+from fleet.engine.steps import create, enter, ghost, leave, static, tailnet
 from fleet.engine.work import Work
 
 
@@ -18,6 +18,8 @@ def do(step: Step, work: Work) -> None:
             create.rebuild(work)
         case Step.BOOT:
             enter.boot(work)
+        case Step.JOIN_TAILNET:
+            tailnet.join(work)
         case Step.SET_UP:
             enter.set_up(work)
         case Step.GUARD:
@@ -44,6 +46,8 @@ def do(step: Step, work: Work) -> None:
             leave.still_empty(work)
         case Step.DEREGISTER:
             leave.deregister(work)
+        case Step.FORGET_DEVICE:
+            tailnet.forget(work)
         case Step.DELETE:
             leave.delete(work)
         case Step.CLEAR:

@@ -118,7 +118,7 @@ def set_up(work: Work) -> None:
         if not todo:
             break
         for change in todo:
-            _do(work, change)
+            carry_out(work, change)
     if todo:
         left = ", ".join(change.what for change in todo)
         raise StepFailed(f"set-up of {work.name} does not come to an end; still to do: {left}")
@@ -145,10 +145,11 @@ def _say_whose(work: Work) -> None:
 def load_guard(work: Work) -> None:
     """Load the rules of the metadata guard, which somebody flushed. Jobs go on."""
     for change in guard_changes(work.look()):
-        _do(work, change)
+        carry_out(work, change)
 
 
-def _do(work: Work, change: HostChange) -> None:
+def carry_out(work: Work, change: HostChange) -> None:
+    """One change of a host: a file, or a command."""
     if isinstance(change, Run) and change.seconds > WORTH_TELLING:
         work.tell(change.what)
     match change:
