@@ -27,7 +27,7 @@ STYLES = {Grade.OK: "green", Grade.WARNING: "yellow", Grade.ERROR: "bold red"}
 
 @with_verdict
 def doctor(json: JsonOption = False, inventory: InventoryOption = None) -> int:
-    """Look at everything before money is spent: inventory, Gitea, Hetzner, keys, cron. Changes nothing.
+    """Look at everything before money is spent: inventory, Gitea, Hetzner, tailnet, keys, cron. Changes nothing.
 
     Exit 1 when something is an error; warnings alone are 0.
     """
@@ -100,6 +100,18 @@ def _gitea(inventory: Inventory) -> Iterator[Check]:
         gitea.close()
 
 
+def _tailnet(inventory: Inventory) -> Iterator[Check]:
+    """A key is minted and revoked where nothing less proves that we may."""
+    tailnet = wiring.open_tailnet(inventory)
+    if tailnet is None or inventory.tailnet is None:
+        return
+    try:
+        tags = ", ".join(inventory.tailnet.tags)
+        yield core.ok("tailnet", f"{tailnet.check()}: the secret may mint keys for {tags}")
+    finally:
+        tailnet.close()
+
+
 def _ssh(inventory: Inventory) -> Iterator[Check]:
     """The key is only looked at: ``up`` makes the fleet's own when it first needs it."""
     key = wiring.open_key(inventory)
@@ -134,6 +146,7 @@ def _cron(inventory: Inventory) -> Iterator[Check]:
 AREAS: dict[str, Callable[[Inventory], Iterator[Check]]] = {
     "gitea": _gitea,
     "hetzner": _hetzner,
+    "tailnet": _tailnet,
     "ssh": _ssh,
     "cron": _cron,
 }

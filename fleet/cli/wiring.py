@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fleet.core.inventory import Inventory
+from fleet.core.names import gitea_hash
 from fleet.core.preflight import check_catalog
 from fleet.core.secret import Secret, SecretSource
 from fleet.core.setup import host_wanted, password_key
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from fleet.edges.gitea import GiteaHttp
     from fleet.edges.hetzner import HetznerCloud
     from fleet.edges.ssh_keys import OperatorKey
+    from fleet.edges.tailnet import TailnetHttp
 
 
 class RealClock:
@@ -50,6 +52,8 @@ def open_world(option: str | None) -> Iterator[World]:
     finally:
         world.sessions.close()
         world.gitea.close()
+        if world.tailnet is not None:
+            world.tailnet.close()
         world.cloud.close()
 
 
@@ -60,6 +64,7 @@ def _world(inventory: Inventory, clock: Clock) -> World:
 
     gitea, cloud = open_gitea(inventory), open_cloud(inventory)
     key, for_hosts = open_key(inventory), _secrets_for_hosts(inventory)
+    tailnet = open_tailnet(inventory)
     catalog = cloud.catalog()
     check_catalog(inventory, catalog)
     inventory = schedules.effective(inventory, cloud.now())
@@ -79,6 +84,7 @@ def _world(inventory: Inventory, clock: Clock) -> World:
         catalog=catalog,
         sessions=Sessions(hosts),
         shared=Shared(),
+        tailnet=tailnet,
     )
 
 
@@ -95,6 +101,17 @@ def open_gitea(inventory: Inventory) -> "GiteaHttp":
     from fleet.edges.gitea import GiteaHttp
 
     return GiteaHttp(inventory.gitea, _secret(inventory, inventory.gitea.token, "gitea.token"))
+
+
+def open_tailnet(inventory: Inventory) -> "TailnetHttp | None":
+    """Its tailnet, if it has one; nothing is asked yet. Raises CredentialsError when there is no secret."""
+    from fleet.edges.tailnet import TailnetHttp
+
+    settings = inventory.tailnet
+    if settings is None:
+        return None
+    secret = _secret(inventory, settings.token, "tailnet.token")
+    return TailnetHttp(settings, secret, gitea_hash(inventory.gitea), ca=inventory.gitea.ca)
 
 
 def open_key(inventory: Inventory) -> "OperatorKey":

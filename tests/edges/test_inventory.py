@@ -26,6 +26,7 @@ from fleet.core.inventory import (
     Scope,
     ScopeKind,
     SshSettings,
+    TailnetSettings,
 )
 from fleet.core.labels import DEFAULT_LABELS
 from fleet.core.names import MachineName, read_machine_name
@@ -271,7 +272,7 @@ def test_a_mistake_in_the_frame_is_told(text: str, problem: str) -> None:
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("colour = 1", "colour: is an unknown key (known: name, gitea, hetzner, ssh, docker, proxy, registries, pools, max, max_eur_per_hour, cron)"),
+        ("colour = 1", "colour: is an unknown key (known: name, gitea, hetzner, ssh, tailnet, docker, proxy, registries, pools, max, max_eur_per_hour, cron)"),
         ("dokcer.bip = 1", 'dokcer: is an unknown key (did you mean "docker"?)'),
         ("hetzner.tokn = 1", 'hetzner.tokn: is an unknown key (did you mean "token"?)'),
         ('gitea.scope = "organisation:x"', 'gitea.scope: "organisation" is unknown (did you mean "org"? known: instance, org, user, repo)'),
@@ -506,8 +507,11 @@ def test_the_example_shows_the_defaults() -> None:
     assert (full.max, full.max_eur_per_hour) == (4, Decimal("0.25"))
     assert full.pools[0].schedule == (Schedule("0 8 * * MON-FRI", "UTC", 36000, 2, 1),)
     assert full.registries == (Registry("registry.example", "ci", FromEnv("FLEET_REGISTRY_PASSWORD")),)
+    # The table that has an effect by being there:
+    assert (full.tailnet, full.pools[0].tailnet) == (TailnetSettings(), True)
     bare = replace(full, ssh=replace(full.ssh, passphrase=None), max=None, max_eur_per_hour=None, registries=())
-    assert replace(bare, pools=(replace(bare.pools[0], schedule=()),)) == as_it_is
+    bare = replace(bare, tailnet=None, pools=(replace(bare.pools[0], schedule=(), tailnet=False),))
+    assert bare == as_it_is
 
 
 def test_the_example_has_every_key_and_no_other() -> None:

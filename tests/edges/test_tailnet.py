@@ -1,9 +1,11 @@
 """The tailnet's edge with the real client, over real sockets, against stand-ins. Time is given."""
 
 import json
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,7 @@ from fleet.core.secret import Secret
 from fleet.edges.tailnet import TailnetHttp
 from fleet.edges.tailnet.marks import Marks
 from fleet.engine.ports import Tailnet
+from fleet.lab.tls import Authority
 from tests.tailnets.exchange import Answer, Request, json_of, plain
 from tests.tailnets.headscale import Headscale
 from tests.tailnets.records import Records
@@ -470,6 +473,21 @@ def test_nobody_listening_is_said_with_the_key_to_look_at() -> None:
     assert isinstance(error, Unreachable)
     assert "could not reach Headscale at http://127.0.0.1:1" in str(error)
     assert "is Headscale running" in error.hint
+
+
+def test_a_headscale_behind_the_private_ca_of_gitea_is_trusted_and_another_is_not(tmp_path: Path) -> None:
+    authority = Authority.new("a private CA")
+    (tmp_path / "site.pem").write_text(authority.sign(["127.0.0.1"]))
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(tmp_path / "site.pem")
+    with served(Headscale(records()), tls) as site:
+        settings, secret = TailnetSettings(url=site.url), Secret(site.records.secret)
+        edge = TailnetHttp(settings, secret, "abc", ca=authority.pem)
+        assert edge.check() == "Headscale 0.29.2"
+        edge.close()
+        stranger = TailnetHttp(settings, secret, "abc", ca=Authority.new("another").pem)
+        assert "gitea.ca" in failure(stranger.check).hint
+        stranger.close()
 
 
 def test_a_key_without_its_text_is_no_key(at: Open) -> None:

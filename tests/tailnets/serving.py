@@ -1,5 +1,6 @@
 """A stand-in over a loopback socket, which remembers what it was asked."""
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -46,13 +47,20 @@ class Served:
             return self.stand_in.answer(request)
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that hangs up, as one does that does not trust us, is no story."""
+
+
 @contextmanager
-def served(stand_in: StandIn) -> Iterator[Served]:
+def served(stand_in: StandIn, tls: ssl.SSLContext | None = None) -> Iterator[Served]:
     """Until the end of the block."""
     site = Served(stand_in)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(site))
+    server = _Server(("127.0.0.1", 0), _handler(site))
     server.daemon_threads = True
-    site.url = f"http://127.0.0.1:{server.server_address[1]}"
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    site.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:

@@ -9,6 +9,7 @@ shown where they cannot be secrets. ``tables`` and ``pool`` are the reference of
     base      what every table is: nothing guessed, no key passed over
     docker    the table [docker], of the fleet and of a pool
     pool      the tables of a pool
+    tailnet   the tailnet, and what other tables say of it
     trust     a private CA, the proxy, the registries
     tables    all other tables, and the whole
     words     what pydantic says, in our words

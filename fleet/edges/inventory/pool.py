@@ -15,6 +15,7 @@ from fleet.core.labels import DEFAULT_LABELS
 from fleet.core.runner_version import DEFAULT_RUNNER, engine_fits, read_runner
 from fleet.edges.inventory.base import Machines, Table, Word, Words, context
 from fleet.edges.inventory.docker import DockerTable, docker_of
+from fleet.edges.inventory.tailnet import Joins
 
 # x86, at least 8 GB and 80 GB; two families, because one of them is often sold out everywhere.
 DEFAULT_TYPES = ("cx33", "cpx32", "cx43", "cpx42")
@@ -108,6 +109,7 @@ class PoolTable(Table):
     config: Annotated[dict[str, Any], AfterValidator(rules.config)] = {}
     packages: Annotated[list[_Package], AfterValidator(rules.each_once)] = []
     commands: list[_Command] = []
+    tailnet: Joins = None
     docker: DockerTable = Field(default_factory=DockerTable.model_construct, validate_default=True)
 
     @field_validator("max")

@@ -36,7 +36,11 @@ def parse(text: str, source: str) -> Inventory:
     except tomllib.TOMLDecodeError as error:
         raise InventoryError(source, [syntax_problem(str(error))]) from None
     try:
-        context = {"docker": DockerTable.model_construct(), "folder": Path(source).parent}
+        context = {
+            "docker": DockerTable.model_construct(),
+            "folder": Path(source).parent,
+            "tailnet": "tailnet" in data,
+        }
         table = InventoryTable.model_validate(data, context=context)
     except ValidationError as error:
         raise InventoryError(source, [problem(one) for one in error.errors()]) from None

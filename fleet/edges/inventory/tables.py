@@ -11,6 +11,7 @@ from fleet.core.names import FLEET_NAME, POOL_NAME
 from fleet.edges.inventory.base import Machines, SecretKey, Table, context
 from fleet.edges.inventory.docker import DockerTable
 from fleet.edges.inventory.pool import PoolTable
+from fleet.edges.inventory.tailnet import Route, TailnetTable
 from fleet.edges.inventory.trust import ProxyTable, RegistryName, RegistryTable, certificates
 
 _GITEA = GiteaSettings(url="", runner_url="")
@@ -58,6 +59,7 @@ class SshTable(Table):
         AfterValidator(rules.each_once),
     ] = list(_SSH.allow_from)
     address_from: Annotated[str, AfterValidator(rules.address_from)] = _SSH.address_from
+    route: Route = _SSH.route.value
 
 
 class CronTable(Table):
@@ -71,6 +73,7 @@ class InventoryTable(Table):
     gitea: GiteaTable
     hetzner: HetznerTable = Field(default_factory=HetznerTable)
     ssh: SshTable = Field(default_factory=SshTable)
+    tailnet: TailnetTable | None = None
     docker: DockerTable = Field(default_factory=DockerTable.model_construct)
     proxy: ProxyTable = Field(default_factory=ProxyTable)
     registries: dict[RegistryName, RegistryTable] = {}

@@ -14,12 +14,14 @@ from fleet.core.inventory import (
     Schedule,
     Scope,
     ScopeKind,
+    SshRoute,
     SshSettings,
 )
 from fleet.core.runner_version import RunnerImage, engine_for, read_runner, warning
-from fleet.edges.inventory.docker import DockerTable, docker_of
+from fleet.edges.inventory.docker import docker_of
 from fleet.edges.inventory.pool import PoolTable
 from fleet.edges.inventory.tables import GiteaTable, InventoryTable, SshTable
+from fleet.edges.inventory.tailnet import tailnet_of
 from fleet.edges.inventory.trust import proxy_of, registries_of
 
 
@@ -29,9 +31,10 @@ def inventory_of(table: InventoryTable, source: str) -> Inventory:
     return Inventory(
         name=table.name,
         gitea=_gitea(table.gitea),
-        pools=tuple(_pool(name, pool, table.docker) for name, pool in table.pools.items()),
+        pools=tuple(_pool(name, pool, table) for name, pool in table.pools.items()),
         hetzner=HetznerSettings(table.hetzner.endpoint, table.hetzner.token),
         ssh=_ssh(table.ssh),
+        tailnet=tailnet_of(table.tailnet),
         proxy=proxy_of(table.proxy),
         registries=registries_of(table.registries),
         max=table.max,
@@ -61,14 +64,15 @@ def _ssh(table: SshTable) -> SshSettings:
         authorized_keys=tuple(table.authorized_keys),
         allow_from=tuple(table.allow_from),
         address_from=table.address_from,
+        route=SshRoute(table.route),
     )
 
 
-def _pool(name: str, table: PoolTable, fleets: DockerTable) -> Pool:
+def _pool(name: str, table: PoolTable, fleet: InventoryTable) -> Pool:
     return Pool(
         name=name,
         runner=_runner_settings(table),
-        docker=_with_engine(docker_of(table.docker, fleets), read_runner(table.runner)),
+        docker=_with_engine(docker_of(table.docker, fleet.docker), read_runner(table.runner)),
         min=table.min,
         max=table.min if table.max is None else table.max,
         idle=table.idle,
@@ -79,6 +83,7 @@ def _pool(name: str, table: PoolTable, fleets: DockerTable) -> Pool:
         image=table.image,
         packages=tuple(table.packages),
         commands=tuple(table.commands),
+        tailnet=fleet.tailnet is not None if table.tailnet is None else table.tailnet,
     )
 
 

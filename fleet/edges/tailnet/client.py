@@ -25,7 +25,8 @@ WITHOUT_USERS = (0, 28)
 
 
 class TailnetHttp:
-    """One tailnet. ``fleet`` tells our keys from those of a namesake. Safe to use from many threads."""
+    """One tailnet. ``fleet`` tells our keys from those of a namesake; ``ca``: certificates (PEM) to trust beside the
+    system's, for a Headscale. Safe to use from many threads."""
 
     def __init__(
         self,
@@ -33,15 +34,17 @@ class TailnetHttp:
         secret: Secret,
         fleet: str,
         *,
+        ca: str = "",
         tailscale: str = TAILSCALE,
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
         self._marks = Marks(fleet)
-        url = (settings.url or tailscale).rstrip("/")
-        peer = Peer("Headscale", "tailnet.url") if settings.url else Peer("Tailscale", "the network")
-        self._wire = Wire(url, peer, sleep)
+        if settings.url:
+            self._wire = Wire(settings.url, Peer("Headscale", "tailnet.url", ca="gitea.ca"), sleep, ca)
+        else:
+            self._wire = Wire(tailscale, Peer("Tailscale", "the network"), sleep)
         no = Refusals(settings, self._wire.shown)
         self._ask = Asking(self._wire, Access(secret, self._wire, no, monotonic), no)
         self._lock = threading.Lock()

@@ -26,6 +26,7 @@ def create(work: Work) -> None:
     """
     found = _existing(work)
     if found is None:
+        _check_tailnet(work)
         try:
             found = _first_to_be_had(work)
         except NameTaken:
@@ -46,6 +47,13 @@ def _existing(work: Work) -> Server | None:
             hint=f"rename or delete server {server.id} in Hetzner, or give the fleet another name",
         )
     return server
+
+
+def _check_tailnet(work: Work) -> None:
+    """Once per run, before money is spent: a machine that cannot join would be no use. Raises Refused."""
+    tailnet = work.world.tailnet
+    if tailnet is not None and work.pool.tailnet:
+        work.world.shared.once("tailnet", lambda: len(tailnet.check()))
 
 
 def _is_leaving(work: Work) -> bool:
