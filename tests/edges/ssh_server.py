@@ -177,10 +177,12 @@ def _copy_in(channel: paramiko.Channel, process: subprocess.Popen[bytes]) -> Non
 
 
 def _copy_out(source: int, send: object) -> None:
+    """To its end, also when nobody listens any more. A connection that is reset has ended, too."""
     assert callable(send)
-    while data := os.read(source, CHUNK):
-        with suppress(OSError, EOFError, paramiko.SSHException):
-            send(data)
+    with suppress(ConnectionResetError):
+        while data := os.read(source, CHUNK):
+            with suppress(OSError, EOFError, paramiko.SSHException):
+                send(data)
 
 
 @contextmanager
