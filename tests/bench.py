@@ -158,7 +158,7 @@ class Kit:
     def clean(self) -> None:
         """Nothing of either side is left. Not measured."""
         lab = self.fleet.lab
-        client = GiteaClient(lab.gitea, lab.gitea_token)
+        client = GiteaClient.of(lab)
         for runner in client.get("/admin/actions/runners?limit=50")["runners"] or []:
             client.call("DELETE", f"/admin/actions/runners/{runner['id']}")
         for kind in ("servers", "firewalls", "ssh_keys"):

@@ -39,12 +39,16 @@ def up(
     stand_ins: Annotated[
         bool, typer.Option("--stand-ins", help="Do not ask an image hub for the real Gitea and runner.")
     ] = False,
+    tls: Annotated[bool, typer.Option("--tls", help="The stand-in Gitea speaks https, behind a private CA.")] = False,
     name: NameOption = "lab",
 ) -> int:
     """Bring a lab up, and write an inventory for it."""
     from fleet.lab import life
 
-    wish = life.Wish(name, gitea=_real_gitea(gitea), runner=runner, can_disable=patch, stand_ins=stand_ins)
+    if tls and gitea:
+        raise Refused("--tls is for the stand-in Gitea, and --gitea names another one", hint="leave out one of them")
+    real = _real_gitea(gitea)
+    wish = life.Wish(name, gitea=real, runner=runner, can_disable=patch, stand_ins=stand_ins, tls=tls)
     lab = life.up(wish, say)
     _show(lab)
     Console(stderr=True, highlight=False).print(f'next: eval "$(fleet lab env{_named(name)})"; fleet plan; fleet up')
@@ -92,7 +96,7 @@ def job(
 
     lab = must_be_up(name)
     text = workflow.read_text("utf-8") if workflow else jobs.demo_workflow(life.JOB_IMAGE)
-    client = jobs.GiteaClient(lab.gitea, lab.gitea_token)
+    client = jobs.GiteaClient.of(lab)
     pushed = jobs.push(client, text)
     say(f"pushed {pushed.path} to {pushed.repo}")
     good = jobs.watch(client, pushed, say)

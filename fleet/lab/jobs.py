@@ -6,6 +6,7 @@ Plain REST: the same for the stand-in and for a real Gitea.
 import base64
 import json
 import secrets
+import ssl
 import time
 import urllib.error
 import urllib.request
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from fleet.core.errors import FleetError
+from fleet.lab.place import Lab
 
 DEMO = Path(__file__).parent / "runner" / "demo_workflow.yaml"
 NESTED_IMAGE = "@NESTED_IMAGE@"
@@ -29,11 +31,20 @@ class Pushed:
 
 
 class GiteaClient:
-    """The few calls it takes. Raises FleetError with Gitea's own words."""
+    """The few calls it takes. Raises FleetError with Gitea's own words.
 
-    def __init__(self, url: str, token: str) -> None:
+    ``ca``: the file of a private CA to trust.
+    """
+
+    def __init__(self, url: str, token: str, ca: str = "") -> None:
         self._url = url.rstrip("/")
         self._token = token
+        self._trust = ssl.create_default_context(cafile=ca) if ca else None
+
+    @classmethod
+    def of(cls, lab: Lab) -> "GiteaClient":
+        """The lab's Gitea, by its own token."""
+        return cls(lab.gitea, lab.gitea_token, lab.gitea_ca)
 
     def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> bytes:
         """The answer's body."""
@@ -44,7 +55,7 @@ class GiteaClient:
             headers={"Authorization": f"token {self._token}", "Content-Type": "application/json"},
         )
         try:
-            with urllib.request.urlopen(request, timeout=20) as answer:
+            with urllib.request.urlopen(request, timeout=20, context=self._trust) as answer:
                 return bytes(answer.read())
         except urllib.error.HTTPError as error:
             with error:

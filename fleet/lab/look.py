@@ -13,7 +13,7 @@ KINDS = ("servers", "ssh_keys", "firewalls", "primary_ips", "volumes")
 def everything(lab: Lab) -> dict[str, list[str]]:
     """Names by kind: what is billed or carries tags at Hetzner, and the runners of this lab's fleet in Gitea."""
     found = {kind: [str(one["name"]) for one in hetzner(lab, f"/{kind}")[kind]] for kind in KINDS}
-    client = GiteaClient(lab.gitea, lab.gitea_token)
+    client = GiteaClient.of(lab)
     runners = client.get("/admin/actions/runners?limit=50")["runners"] or []
     ours = [str(one["name"]) for one in runners if str(one["name"]).startswith(f"{lab.name}-")]
     return {**found, "runners": ours}

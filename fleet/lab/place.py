@@ -7,11 +7,15 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 DEFAULT_NAME = "lab"
+CA_FILE = "ca.pem"
 
 
 @dataclass(frozen=True, slots=True)
 class Lab:
-    """A lab that is up. Tokens are made anew for each lab and die with it."""
+    """A lab that is up. Tokens are made anew for each lab and die with it.
+
+    ``gitea_ca``: the file of the private CA that has signed Gitea's certificate; empty where Gitea speaks http.
+    """
 
     name: str
     folder: str
@@ -26,6 +30,7 @@ class Lab:
     mirror: str
     gitea_readonly_token: str = ""
     gitea_package_token: str = ""
+    gitea_ca: str = ""
 
     @property
     def inventory(self) -> Path:

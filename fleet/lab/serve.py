@@ -15,7 +15,7 @@ from pathlib import Path
 from fleet.lab import network
 from fleet.lab.hetzner import HetznerApi
 from fleet.lab.images import Images
-from fleet.lab.place import folder_of, write_private
+from fleet.lab.place import CA_FILE, folder_of, write_private
 from fleet.lab.vps import DockerHypervisor
 
 GITEA_SCOPES = ("write:admin", "write:organization", "write:repository", "write:user")
@@ -30,13 +30,14 @@ GITEA_USER = "lab"
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """What to serve. ``gitea``: with the stand-in, or with somebody else's."""
+    """What to serve. ``gitea``: with the stand-in, or with somebody else's; ``tls``: the stand-in over https."""
 
     lab: str
     hetzner_token: str
     images: Images
     gitea: bool
     can_disable: bool
+    tls: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +90,18 @@ def _gitea(orders: Orders, net: network.Network, stack: ExitStack, hetzner: str)
     gitea = Gitea(can_disable=orders.can_disable, blobs=folder_of(orders.lab) / "blobs")
     user = gitea.add_user(GITEA_USER, admin=True)
     scopes = (GITEA_SCOPES, GITEA_READONLY_SCOPES, GITEA_PACKAGE_SCOPES)
-    serving = stack.enter_context(gitea.serve(net.gateway))
+    certificate = _certificate(orders, net) if orders.tls else ""
+    serving = stack.enter_context(gitea.serve(net.gateway, certificate=certificate))
     return Served(hetzner, serving.url, *(gitea.add_token(user, each) for each in scopes))
+
+
+def _certificate(orders: Orders, net: network.Network) -> str:
+    """Of a private CA that nobody trusts who was not told to; the CA's own is put beside, its key is nowhere."""
+    from fleet.lab.tls import Authority
+
+    authority = Authority.new(f"CA of the lab {orders.lab}")
+    write_private(folder_of(orders.lab) / CA_FILE, authority.pem)
+    return authority.sign([net.gateway])
 
 
 if __name__ == "__main__":

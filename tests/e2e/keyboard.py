@@ -92,11 +92,13 @@ def lab_up(person: Person, *options: str) -> Iterator[Lab]:
 
 def inventory_text(lab: Lab, name: str, *, pool: str = "", top: str = "") -> str:
     """A fleet on hosts that have Docker already, with a key that fleet makes. ``pool`` and ``top``: more lines."""
+    ca = f'gitea.ca = "{lab.gitea_ca}"' if lab.gitea_ca else ""
     return f"""\
 name = "{name}"
 gitea.url = "{lab.gitea}"
 hetzner.endpoint = "{lab.hetzner}"
 docker.registry_mirror = "{lab.mirror}"
+{ca}
 {top}
 [pools.build]
 image = "docker-ce"
@@ -145,7 +147,7 @@ class Fleet:
 
     def runners(self) -> list[Json]:
         """Gitea's records named like machines of this fleet."""
-        found = GiteaClient(self.lab.gitea, self.lab.gitea_token).get("/admin/actions/runners?limit=50")
+        found = GiteaClient.of(self.lab).get("/admin/actions/runners?limit=50")
         return [one for one in found["runners"] or [] if self._mine(one)]
 
     def shared(self) -> list[str]:
@@ -174,7 +176,7 @@ class Fleet:
 
     def push(self, command: str) -> "Job":
         """A job of one command."""
-        client = GiteaClient(self.lab.gitea, self.lab.gitea_token)
+        client = GiteaClient.of(self.lab)
         text = f"on: push\njobs:\n  try:\n    runs-on: {self.name}\n    steps:\n      - run: {command}\n"
         return Job(client, jobs.push(client, text))
 

@@ -95,7 +95,7 @@ class Search:
 
 def _secrets(lab: Lab) -> dict[str, str]:
     """Gitea hands out the same registration token until it is reset, so the one that ``up`` uses is known."""
-    client = GiteaClient(lab.gitea, lab.gitea_token)
+    client = GiteaClient.of(lab)
     body = client.call("POST", "/admin/actions/runners/registration-token")
     registration = body.decode().split('"token":')[1].split('"')[1]
     return {"registration token": registration, "Gitea token": lab.gitea_token, "Hetzner token": lab.hetzner_token}

@@ -405,6 +405,29 @@ def test_the_socket_and_the_network_follow_the_configuration(lab: Lab) -> None:
     assert "/var/run/docker.sock:/var/run/docker.sock" not in create
 
 
+def test_of_configured_volumes_only_valid_ones_reach_the_job(lab: Lab) -> None:
+    options = "-v /etc/a:/a:ro --cpus=2 --volume=/etc/b:/b --volume=/srv/x/y:/y:ro"
+    lab.config["container"] = {"options": options, "valid_volumes": ["/etc/a", "/srv/**"]}
+    lab.register()
+    lab.start()
+    job = lab.done(lab.push("true"))
+    (create,) = [call for call in lab.docker() if call[0] == "create"]
+    assert {"--volume=/etc/a:/a:ro", "--cpus=2", "--volume=/srv/x/y:/y:ro"} <= set(create)
+    assert "/etc/b" not in " ".join(create)
+    assert "[/etc/b] is not a valid volume, will be ignored" in log_of(job)
+
+
+def test_the_runners_variables_go_before_a_jobs_and_a_steps_before_them(lab: Lab) -> None:
+    runner = lab.config["runner"]
+    assert isinstance(runner, dict)
+    runner["envs"] = {**runner.get("envs", {}), "A": "runner", "B": "runner"}
+    lab.register()
+    lab.start()
+    step = "{run: 'echo $A $B', env: {B: step}}"
+    text = f"on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    env: {{A: job, B: job}}\n    steps: [{step}]\n"
+    assert "runner step" in log_of(lab.done(lab.push_text(text)))
+
+
 def test_a_service_starts_before_the_job_under_its_own_name(lab: Lab) -> None:
     lab.register()
     lab.start()

@@ -1,20 +1,20 @@
 """The life of runs and jobs: made by a push or a dispatch, taken by a runner, ended, cancelled, given up."""
 
-import hashlib
-import secrets
 from datetime import datetime, timedelta
 
+from fleet.lab.gitea import git
 from fleet.lab.gitea.state import NEVER, Job, Owner, Repo, Run, Runner, State, Status, Task, scope_of, within
 from fleet.lab.gitea.workflow import JobSpec, Workflow
 
 ZOMBIE_AFTER = timedelta(minutes=10)  # ZOMBIE_TASK_TIMEOUT
 
 
-def commit(repo: Repo, path: str, content: bytes, title: str) -> str:
+def commit(repo: Repo, path: str, content: bytes, title: str, *, by: Owner, at: datetime) -> str:
     """Writes a file to main; answers the commit's id."""
-    repo.files[path], repo.title = content, title
-    # A commit's name, not a secret: git's own hash.
-    repo.head = hashlib.sha1(secrets.token_bytes(20), usedforsecurity=False).hexdigest()
+    files = {**repo.files, path: content}
+    repo.head, objects = git.commit(files, title, by.name, at)
+    repo.files, repo.title = files, title
+    repo.commits[repo.head] = objects
     return repo.head
 
 

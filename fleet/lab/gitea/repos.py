@@ -125,7 +125,7 @@ def _write(call: Call, status: int) -> Answer:
 
 def push(state: State, repo: Repo, path: str, content: bytes, *, title: str, by: Owner) -> str:
     """Writes a file and starts every workflow that runs on push; answers the commit's id."""
-    sha = queue.commit(repo, path, content, title)
+    sha = queue.commit(repo, path, content, title, by=by, at=state.now())
     for file, text in repo.files.items():
         if workflow.is_workflow(file) and (spec := _readable(text)) and "push" in spec.events:
             name = PurePosixPath(file).name

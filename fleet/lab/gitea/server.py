@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from fleet.lab.gitea import actions, connect, faults, queue, registry, repos, rest
+from fleet.lab.gitea import actions, connect, faults, git, queue, registry, repos, rest
 from fleet.lab.gitea.access import SCOPES
 from fleet.lab.gitea.call import Features
 from fleet.lab.gitea.faults import Faults, Seen
@@ -48,9 +48,14 @@ class Gitea:
         self._rest = rest.Rest(self.state, Features(version, can_disable))
         self.registry = registry.Registry(self.state, blobs) if blobs else None
 
-    def serve(self, address: str = "127.0.0.1", port: int = 0, extra_addresses: Sequence[str] = ()) -> Serving:
-        """Listens on exactly these addresses (never on all), all with the same port; 0 is any free one."""
-        return Serving(self.respond, (address, *extra_addresses), port)
+    def serve(
+        self, address: str = "127.0.0.1", port: int = 0, extra_addresses: Sequence[str] = (), certificate: str = ""
+    ) -> Serving:
+        """Listens on exactly these addresses (never on all), all with the same port; 0 is any free one.
+
+        ``certificate``: a key and its certificate (PEM), to speak https.
+        """
+        return Serving(self.respond, (address, *extra_addresses), port, certificate)
 
     def respond(self, request: Request) -> Answer | None:
         """The answer to a request; None where a fault drops the connection."""
@@ -96,7 +101,7 @@ class Gitea:
             return self._rest.answer(request)
         if request.path == "/api/healthz":
             return Answer(200, b'{"status":"pass"}', "application/json")
-        return PAGE_NOT_FOUND
+        return git.answer(self.state, request) or PAGE_NOT_FOUND
 
     def _refuse(self, request: Request, *, rpc: bool) -> Answer:
         if rpc:

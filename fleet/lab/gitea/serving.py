@@ -3,6 +3,8 @@
 import http.server
 import socket
 import socketserver
+import ssl
+import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from types import TracebackType
@@ -17,16 +19,17 @@ POLL_SECONDS = 0.05
 class Serving:
     """A running server; use it in a ``with`` or call ``close``."""
 
-    def __init__(self, respond: Respond, addresses: Sequence[str], port: int) -> None:
+    def __init__(self, respond: Respond, addresses: Sequence[str], port: int, certificate: str = "") -> None:
+        context = _tls(certificate) if certificate else None
         self._servers: list[_Server] = []
         self._threads: list[threading.Thread] = []
         for address in addresses:
-            server = _Server((address, port), respond)
+            server = _Server((address, port), respond, context)
             port = server.server_address[1]  # all addresses share the port the first one got
             self._servers.append(server)
             self._start(server)
         self.port = port
-        self.url = f"http://{addresses[0]}:{port}"
+        self.url = f"{'https' if context else 'http'}://{addresses[0]}:{port}"
 
     def _start(self, server: "_Server") -> None:
         thread = threading.Thread(target=server.serve_forever, args=(POLL_SECONDS,), name="gitea")
@@ -51,14 +54,26 @@ class Serving:
         self.close()
 
 
+def _tls(certificate: str) -> ssl.SSLContext:
+    """Python reads keys from files only."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:  # 0600
+        file.write(certificate)
+        file.flush()
+        context.load_cert_chain(file.name)
+    return context
+
+
 class _Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     # Joined at close, so that no socket outlives the server.
     daemon_threads = False
     block_on_close = True
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], respond: Respond) -> None:
+    def __init__(self, address: tuple[str, int], respond: Respond, context: ssl.SSLContext | None) -> None:
         self.respond = respond
+        self.scheme = "https" if context else "http"
+        self._context = context
         self._open: set[socket.socket] = set()
         self._guard = threading.Lock()
         super().__init__(address, _Handler)
@@ -70,6 +85,9 @@ class _Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
 
     def get_request(self) -> tuple[socket.socket, Any]:
         connection, peer = super().get_request()
+        if self._context:
+            # Its thread shakes hands when it first reads: a silent client holds nobody else up.
+            connection = self._context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
         with self._guard:
             self._open.add(connection)
         return connection, peer
@@ -100,7 +118,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _serve(self) -> None:
         path, _, query = self.path.partition("?")
         headers = {name.lower(): value for name, value in self.headers.items()}
-        here = f"http://{headers.get('host') or self.server.server_name}"
+        here = f"{self.server.scheme}://{headers.get('host') or self.server.server_name}"
         body = self._body(headers)
         answer = self.server.respond(Request(self.command, path, read_query(query), headers, body, here))
         if answer is None:

@@ -64,7 +64,10 @@ class AccessToken:
 
 @dataclass(slots=True)
 class Repo:
-    """A repository with one branch, ``main``; ``head`` and ``title`` are of its last commit."""
+    """A repository with one branch, ``main``; ``head`` and ``title`` are of its last commit.
+
+    ``commits``: kind and content of all objects of each, as git names and stores them.
+    """
 
     id: int
     owner: Owner
@@ -73,6 +76,7 @@ class Repo:
     files: dict[str, bytes] = field(default_factory=dict)
     secrets: dict[str, str] = field(default_factory=dict)
     head: str = ""
+    commits: dict[str, tuple[tuple[str, bytes], ...]] = field(default_factory=dict)
     title: str = ""
 
     @property

@@ -9,6 +9,7 @@ It runs ``run:`` steps, services and ``actions/checkout``; every other action fa
 
 import argparse
 import contextlib
+import fnmatch
 import hashlib
 import hmac
 import http.server
@@ -269,7 +270,7 @@ EXAMPLE: Json = {
         "labels": DEFAULT_LABELS,
     },
     "cache": {"enabled": True, "dir": "", "host": "", "port": 0, "external_server": "", "external_secret": ""},
-    "container": {"network": "", "options": "", "docker_host": "", "force_pull": False},
+    "container": {"network": "", "options": "", "valid_volumes": [], "docker_host": "", "force_pull": False},
 }
 UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 
@@ -310,6 +311,7 @@ class Config:
     envs: dict[str, str]
     network: str
     options: list[str]
+    valid_volumes: list[str]
     docker_host: str
     force_pull: bool
     privileged: bool
@@ -355,6 +357,7 @@ class Config:
             envs={key: str(value) for key, value in (runner.get("envs") or {}).items()},
             network=container.get("network") or "",
             options=shlex.split(container.get("options") or ""),
+            valid_volumes=list(container.get("valid_volumes") or []),
             docker_host=container.get("docker_host") or "",
             force_pull=bool(container.get("force_pull")),
             privileged=bool(container.get("privileged")),
@@ -739,6 +742,8 @@ class TaskRun:
         self.env = self.config.envs | github | fixed
         for part in (self.workflow, self.job):
             self.env |= {key: self._fill(value) for key, value in (part.get("env") or {}).items()}
+        # The runner's own go before those of a workflow and a job; only a step's are stronger.
+        self.env |= self.config.envs
         return self.env
 
     def _run_steps(self, room: "Room", reporter: Reporter) -> str:
@@ -1000,9 +1005,26 @@ class DockerRoom(Room):
             *("--volume", f"{self.name}:{self.workspace}", "--volume", f"{self.name}-env:{ACT_PATH}"),
             *self._socket(),
             *privileged,
-            *self.config.options,
+            *self._options(),
             *("--entrypoint", "/bin/sleep", self.image, str(int(self.config.timeout))),
         ]
+
+    def _options(self) -> list[str]:
+        """The configured options; of the volumes among them only those that ``valid_volumes`` allows."""
+        kept: list[str] = []
+        words = iter(self.config.options)
+        for word in words:
+            name, joined, value = word.partition("=")
+            if name not in ("-v", "--volume"):
+                kept.append(word)
+                continue
+            volume = value if joined else next(words, "")
+            source = volume.partition(":")[0]
+            if any(fnmatch.fnmatch(source, pattern) for pattern in self.config.valid_volumes):
+                kept.append(f"--volume={volume}")
+            else:
+                self.line(f"[{source}] is not a valid volume, will be ignored")
+        return kept
 
     def _socket(self) -> list[str]:
         """The Docker socket goes into every job, unless the configuration says no or it is no socket."""
