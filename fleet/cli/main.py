@@ -31,6 +31,7 @@ COMMANDS = {
     "jobs": ("fleet.cli.jobs:jobs", "Show what runs where, and why the other jobs wait."),
     "logs": ("fleet.cli.logs:logs", "Print what a machine's runner, its Docker or its set-up has written."),
     "exec": ("fleet.cli.exec:exec_", "Run a command on machines, all at once."),
+    "ssh": ("fleet.cli.ssh:ssh", "Log in to a machine, or run a command there; let yourself in."),
     "cost": ("fleet.cli.cost:cost", "Show what each machine costs, and what nobody used."),
     "cron": ("fleet.cli.cron:app", "Passes from your crontab: install, show, remove."),
     "lab": ("fleet.cli.lab:app", "A Hetzner and a Gitea on this machine, to try it all."),

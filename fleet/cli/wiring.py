@@ -13,6 +13,7 @@ from fleet.core.names import gitea_hash
 from fleet.core.preflight import check_catalog
 from fleet.core.secret import Secret, SecretSource
 from fleet.core.setup import host_wanted, password_key
+from fleet.engine.logins import explaining
 from fleet.engine.ports import Clock
 from fleet.engine.world import Sessions, Shared, World
 
@@ -43,10 +44,13 @@ def load_inventory(option: str | None) -> Inventory:
 
 
 @contextmanager
-def open_world(option: str | None) -> Iterator[World]:
-    """Everything one run needs, closed at its end. Raises Refused: inventory, credentials, unreachable."""
+def open_world(option: str | None, *, ask_gitea: bool = True) -> Iterator[World]:
+    """Everything one run needs, closed at its end. Raises Refused: inventory, credentials, unreachable.
+
+    ``ask_gitea``: False for what must work when Gitea does not.
+    """
     inventory = load_inventory(option)
-    world = _world(inventory, RealClock())
+    world = _world(inventory, RealClock(), ask_gitea=ask_gitea)
     try:
         yield world
     finally:
@@ -57,7 +61,7 @@ def open_world(option: str | None) -> Iterator[World]:
         world.cloud.close()
 
 
-def _world(inventory: Inventory, clock: Clock) -> World:
+def _world(inventory: Inventory, clock: Clock, *, ask_gitea: bool) -> World:
     from fleet.edges import schedules
     from fleet.edges.operator import OperatorHere
     from fleet.edges.ssh import SshHosts
@@ -68,7 +72,8 @@ def _world(inventory: Inventory, clock: Clock) -> World:
     catalog = cloud.catalog()
     check_catalog(inventory, catalog)
     inventory = schedules.effective(inventory, cloud.now())
-    gitea.version()
+    if ask_gitea:
+        gitea.version()
     hosts = SshHosts(key)
     stack = shipped("stack")
     return World(
@@ -82,7 +87,7 @@ def _world(inventory: Inventory, clock: Clock) -> World:
         user_data=shipped("cloud-init")["server.yaml"],
         wanted={pool.name: host_wanted(inventory, pool, stack, for_hosts) for pool in inventory.pools},
         catalog=catalog,
-        sessions=Sessions(hosts),
+        sessions=Sessions(hosts, explaining(inventory, cloud)),
         shared=Shared(),
         tailnet=tailnet,
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 
 from fleet.core.inventory import GiteaSettings
+from fleet.core.ssh_key import sshkey_tag
 
 FLEET_NAME = re.compile(r"[a-z][a-z0-9]{0,19}")
 POOL_NAME = re.compile(r"[a-z]([a-z0-9-]{0,28}[a-z0-9])?")
@@ -96,6 +97,7 @@ class Tag:
     POOL = "pool"
     GITEA = "gitea"
     HOSTKEY = "hostkey"
+    SSHKEY = "sshkey"
     SETUP = "setup"
     PRICE = "eur-h"
     DRAINING = "draining"
@@ -107,13 +109,17 @@ class Tag:
     JOINING = "joining"
 
 
-def birth_tags(name: MachineName, gitea: GiteaSettings, hostkey: str, eur_per_hour: str) -> dict[str, str]:
-    """The tags that go with the create call, so that even a run killed there leaves a server we know."""
+def birth_tags(name: MachineName, gitea: GiteaSettings, hostkey: str, login: str, eur_per_hour: str) -> dict[str, str]:
+    """The tags that go with the create call, so that even a run killed there leaves a server we know.
+
+    ``login``: the public key that opens it, as a line.
+    """
     return {
         Tag.FLEET: name.fleet,
         Tag.POOL: name.pool,
         Tag.GITEA: gitea_hash(gitea),
         Tag.HOSTKEY: hostkey_tag(hostkey),
+        Tag.SSHKEY: sshkey_tag(login),
         Tag.PRICE: eur_per_hour,
     }
 

@@ -44,6 +44,7 @@ class Target:
 
     ``openssh``: a static host, which OpenSSH's configuration may say more of: what is empty here (user, port 0, host
     key), and the way there.
+    ``opens``: the fingerprint of the key that it lets in, as far as is known.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Target:
     user: str = "root"
     port: int = 22
     openssh: bool = False
+    opens: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,11 @@ limit ends a connection whose other side is gone.
 """
 
 import base64
+import contextlib
 import logging
-import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import paramiko
@@ -18,15 +19,22 @@ from paramiko.ssh_exception import IncompatiblePeer
 from fleet.core.errors import HostError, LoginRefused, WrongHostKey
 from fleet.core.orders import Target
 from fleet.core.secret import Secret
-from fleet.edges import ssh_keys
+from fleet.core.ssh_key import fingerprint
+from fleet.edges import ssh_identities as identities
+from fleet.edges import ssh_keys, ssh_line
+from fleet.edges.openssh import OpenSsh
 from fleet.edges.ssh_host import SshHost, hang_up, place, silent
 from fleet.edges.ssh_keys import OperatorKey
+from fleet.edges.ssh_line import Line
+from fleet.edges.ssh_route import Hop, route
 
 KEEPALIVE = 15
 """Seconds of silence before we say something."""
 
-GONE_AFTER = 60
-"""Seconds that sent data may stay unacknowledged before the connection counts as lost."""
+RSA = ("rsa-sha2-512", "rsa-sha2-256")
+"""How an RSA key may sign today."""
+
+Pins = tuple[paramiko.PKey, ...]
 
 # paramiko logs tracebacks of errors that it also raises; the raised ones are told to the person.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
@@ -34,29 +42,41 @@ logging.getLogger("paramiko").propagate = False
 
 
 class SshHosts:
-    """Opens connections, from many threads at once. ``connect_timeout``: seconds for each step of opening."""
+    """Opens connections, from many threads at once. ``connect_timeout``: seconds for each step of opening.
 
-    def __init__(self, key: OperatorKey, *, connect_timeout: float = 10, lock_folder: str = "/run/lock") -> None:
+    ``openssh``: says how static hosts are reached.
+    """
+
+    def __init__(
+        self,
+        key: OperatorKey,
+        *,
+        connect_timeout: float = 10,
+        lock_folder: str = "/run/lock",
+        openssh: OpenSsh | None = None,
+    ) -> None:
         self._key = key
         self._timeout = connect_timeout
         self._lock_folder = lock_folder
+        self._openssh = openssh or OpenSsh()
 
     def connect(self, target: Target) -> "SshHost":
         """One authenticated attempt. Raises HostSilent, LoginRefused, WrongHostKey, and CredentialsError.
 
-        One key, once: sshd counts every failed attempt against our address (PerSourcePenalties).
+        One key, once, for a server: sshd counts every failed attempt against our address (PerSourcePenalties). A
+        static host is offered what OpenSSH would offer it too, on the same connection.
         """
-        pin = _pin(target)
-        sock = _dial(target, self._timeout)
-        with ExitStack() as undo:
-            client = paramiko.SSHClient()
-            undo.callback(hang_up, client, sock)
-            try:
-                self._log_in(client, sock, target, pin)
-            except (paramiko.SSHException, OSError, EOFError) as error:
-                raise self._explained(error, target, pin) from error
-            undo.pop_all()
-        return SshHost(target, client, sock, timeout=self._timeout, lock_folder=self._lock_folder)
+        way = route(target, self._openssh)
+        pins = [_pins(hop) for hop in way.hops]
+        with ExitStack() as ends:
+            client = None
+            for hop, keys in zip(way.hops, pins, strict=True):
+                line = self._line(hop, client, way.command, ends)
+                client = self._login(hop, line, keys, ends)
+            assert client is not None
+            reached = replace(target, address=hop.address, port=hop.port, user=hop.user)
+            kept = ends.pop_all()
+        return SshHost(reached, client, kept, timeout=self._timeout, lock_folder=self._lock_folder)
 
     def public_key(self) -> str:
         """The public half of the key we log in with (made on first use), as an OpenSSH line."""
@@ -66,35 +86,57 @@ class SshHosts:
         """A fresh ed25519 host key: the private half in OpenSSH's format, and the public line."""
         return ssh_keys.new_host_key()
 
-    def _log_in(self, client: paramiko.SSHClient, sock: socket.socket, target: Target, pin: paramiko.PKey) -> None:
-        client.get_host_keys().add(_known_as(target), pin.get_name(), pin)
-        client.set_missing_host_key_policy(paramiko.RejectPolicy())
-        with self._key.unlocked() as key:
+    def _line(self, hop: Hop, before: paramiko.SSHClient | None, command: str, ends: ExitStack) -> Line:
+        if before is not None:
+            return ssh_line.through(before, _target(hop), self._timeout)
+        if command:
+            return ssh_line.command(command, _target(hop), ends)
+        return ssh_line.dial(_target(hop), self._timeout)
+
+    def _login(self, hop: Hop, line: Line, pins: Pins, ends: ExitStack) -> paramiko.SSHClient:
+        client = paramiko.SSHClient()
+        ends.callback(hang_up, client, line)
+        try:
+            with identities.keys(self._key, hop.identities, agent=hop.agent) as keys:
+                self._log_in(client, line, hop, pins, keys)
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            raise self._explained(error, hop, pins) from error
+        return client
+
+    def _log_in(
+        self, client: paramiko.SSHClient, line: Line, hop: Hop, pins: Pins, keys: Sequence[paramiko.PKey]
+    ) -> None:
+        client.set_missing_host_key_policy(_Pinned(pins))
+        try:
             client.connect(
-                target.address,
-                target.port,
-                target.user,
-                pkey=key,
-                sock=sock,
-                allow_agent=False,  # an agent's key comes as `key`: one, chosen by us
+                hop.address,
+                hop.port,
+                hop.user,
+                pkey=keys[0],
+                sock=line,
+                allow_agent=False,  # an agent's keys come as `keys`: few, chosen by us
                 look_for_keys=False,
                 timeout=2 * self._timeout,  # the whole negotiation: banner, then keys
                 banner_timeout=self._timeout,
                 auth_timeout=self._timeout,
                 channel_timeout=self._timeout,
-                transport_factory=_transport_for(pin, self._timeout),
+                transport_factory=_transport_for(pins, self._timeout),
             )
+        except paramiko.AuthenticationException as error:
+            if not _means_refused(error) or not _another_lets_in(client, hop, keys[1:]):
+                raise
         transport = client.get_transport()
         assert transport is not None
         transport.set_keepalive(KEEPALIVE)
 
-    def _explained(self, error: Exception, target: Target, pin: paramiko.PKey) -> HostError:
+    def _explained(self, error: Exception, hop: Hop, pins: Pins) -> HostError:
         """What a failed attempt means for us."""
+        target = _target(hop)
         match error:
             case paramiko.BadHostKeyException():
-                return _wrong_key(target, pin, f"answers with the host key {_print_of(error.key)}")
+                return _wrong_key(target, pins, f"answers with the host key {_print_of(error.key)}")
             case IncompatiblePeer() if "host key" in str(error):
-                return _wrong_key(target, pin, "has no host key of the expected kind")
+                return _wrong_key(target, pins, "has no host key of the expected kind")
             case IncompatiblePeer():
                 return HostError(f"{place(target)}: its SSH is too old for us ({error})")
             case paramiko.AuthenticationException() if _means_refused(error):
@@ -105,45 +147,66 @@ class SshHosts:
     def _refused(self, target: Target) -> LoginRefused:
         line = self._key.public_line()
         return LoginRefused(
-            f"{place(target)} does not let {target.user} in with our key {ssh_keys.fingerprint(line)}",
+            f"{place(target)} does not let {target.user} in with our key {fingerprint(line)}",
             hint="use the key it was made with (ssh.key), or have somebody who can log in add this line to "
             f"~{target.user}/.ssh/authorized_keys: {line}",
         )
 
 
-def _pin(target: Target) -> paramiko.PKey:
-    """The one key this host may show."""
-    words = target.host_key.split()
+class _Pinned(paramiko.MissingHostKeyPolicy):
+    """No key is known to paramiko, so that each is missing: those that are pinned are let by, and no other."""
+
+    def __init__(self, pins: Pins) -> None:
+        self._pins = pins
+
+    def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:
+        if key not in self._pins:
+            raise paramiko.BadHostKeyException(hostname, key, self._pins[0])
+
+
+def _another_lets_in(client: paramiko.SSHClient, hop: Hop, keys: Sequence[paramiko.PKey]) -> bool:
+    """Offers the other keys on the same connection."""
+    transport = client.get_transport()
+    for key in keys:
+        if transport is None or not transport.is_active():
+            return False
+        with contextlib.suppress(paramiko.AuthenticationException):
+            transport.auth_publickey(hop.user, key)
+            return True
+    return False
+
+
+def _target(hop: Hop) -> Target:
+    """The hop as messages name it."""
+    return Target(hop.name, hop.address, hop.keys[0], hop.user, hop.port)
+
+
+def _pins(hop: Hop) -> Pins:
+    """The keys this host may show. Raises WrongHostKey when none can be read."""
+    read = [_pin(line) for line in hop.keys]
+    pins = tuple(key for key in read if key is not None)
+    if not pins:
+        raise WrongHostKey(
+            f"{place(_target(hop))} cannot be checked: its known host key is not a public key line",
+            hint="a host key looks like `ssh-ed25519 AAAA...`; nothing was sent to the host",
+        )
+    return pins
+
+
+def _pin(line: str) -> paramiko.PKey | None:
+    words = line.split()
     try:
         return paramiko.PKey.from_type_string(words[0], base64.b64decode(words[1], validate=True))
-    except (IndexError, ValueError, paramiko.SSHException, UnknownKeyType) as error:
-        raise WrongHostKey(
-            f"{place(target)} cannot be checked: its known host key is not a public key line",
-            hint="a host key looks like `ssh-ed25519 AAAA...`; nothing was sent to the host",
-        ) from error
+    except (IndexError, ValueError, paramiko.SSHException, UnknownKeyType):
+        return None
 
 
-def _dial(target: Target, timeout: float) -> socket.socket:
-    try:
-        sock = socket.create_connection((target.address, target.port), timeout)
-    except OSError as error:
-        raise silent(target, error.strerror or str(error)) from error
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # small packets back and forth: no waiting for more
-    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux: paramiko sends keepalives and does not miss their answers
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, GONE_AFTER * 1000)
-    return sock
+def _transport_for(pins: Pins, timeout: float) -> Callable[..., paramiko.Transport]:
+    """Asks for the pinned keys' algorithms alone, so that a host shows such a key if it has one."""
+    kinds = dict.fromkeys(pin.get_name() for pin in pins)
+    ours = tuple(name for kind in kinds for name in (RSA if kind == "ssh-rsa" else (kind,)))
 
-
-def _known_as(target: Target) -> str:
-    """The name in OpenSSH's known_hosts."""
-    return target.address if target.port == 22 else f"[{target.address}]:{target.port}"
-
-
-def _transport_for(pin: paramiko.PKey, timeout: float) -> Callable[..., paramiko.Transport]:
-    """Asks for the pinned key's algorithm alone, so that a host shows that key if it has it."""
-    ours = ("rsa-sha2-512", "rsa-sha2-256") if pin.get_name() == "ssh-rsa" else (pin.get_name(),)
-
-    def make(sock: socket.socket, **options: Any) -> paramiko.Transport:
+    def make(sock: Line, **options: Any) -> paramiko.Transport:
         transport = paramiko.Transport(sock, **options)
         transport.get_security_options().key_types = ours
         transport.handshake_timeout = timeout
@@ -157,13 +220,14 @@ def _means_refused(error: paramiko.AuthenticationException) -> bool:
     return not any(words in str(error) for words in ("timeout", "shut down", "saw EOF"))
 
 
-def _wrong_key(target: Target, pin: paramiko.PKey, what: str) -> WrongHostKey:
+def _wrong_key(target: Target, pins: Pins, what: str) -> WrongHostKey:
+    expected = " or ".join(_print_of(pin) for pin in pins)
     return WrongHostKey(
-        f"{place(target)} {what}, expected is {_print_of(pin)}: not connected",
+        f"{place(target)} {what}, expected is {expected}: not connected",
         hint="another machine may have this address now, or somebody listens in; when you reinstalled "
         "a host of your own, give its new key as host_key in the inventory",
     )
 
 
 def _print_of(key: paramiko.PKey) -> str:
-    return f"{ssh_keys.fingerprint(ssh_keys.public_line_of(key))} ({key.get_name()})"
+    return f"{fingerprint(ssh_keys.public_line_of(key))} ({key.get_name()})"

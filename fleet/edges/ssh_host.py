@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
 
 import paramiko
@@ -31,20 +31,20 @@ HELD = b"held\n"
 
 
 class SshHost:
-    """One connection. Commands may run at the same time from several threads."""
+    """One connection; ``ends`` is what its end is made of. Commands may run at the same time from several threads."""
 
     def __init__(
         self,
         target: Target,
         client: paramiko.SSHClient,
-        sock: socket.socket,
+        ends: ExitStack,
         *,
         timeout: float,
         lock_folder: str,
     ) -> None:
         self._target = target
         self._client = client
-        self._sock = sock
+        self._ends = ends
         self._timeout = timeout
         self._lock_folder = lock_folder
         self._slots = threading.BoundedSemaphore(CHANNELS)
@@ -64,6 +64,7 @@ class SshHost:
         out, err = bytearray(), bytearray()
         with self._slots, self._session(command) as channel:
             status = self._execute(channel, command, stdin, timeout, out.extend, err.extend)
+        self._must_be_root(status, _text(err))
         return Result(status, _text(out), _text(err))
 
     def stream(
@@ -91,7 +92,7 @@ class SshHost:
 
     def close(self) -> None:
         """End the connection. Twice is harmless."""
-        hang_up(self._client, self._sock)
+        self._ends.close()
 
     def __enter__(self) -> "SshHost":
         return self
@@ -151,6 +152,16 @@ class SshHost:
 
     def _as_root(self, command: str) -> str:
         return command if self._target.user == "root" else f"sudo -n sh -c {shlex.quote(command)}"
+
+    def _must_be_root(self, status: int, err: str) -> None:
+        """sudo speaks for itself before any command of ours has run."""
+        user = self._target.user
+        if user == "root" or status == 0 or not (err.startswith("sudo: ") or "sudo: not found" in err):
+            return
+        raise HostError(
+            f"{user} may not become root on {place(self._target)} without a password: {err.strip().splitlines()[0]}",
+            hint=f"on the host, as root: echo '{user} ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/{user}",
+        )
 
     def _check_alive(self, channel: paramiko.Channel, command: str, status: int) -> None:
         """A connection that died looks like a command that was killed, or like a short output."""
@@ -248,10 +259,10 @@ def _ourselves() -> str:
     return f"{user}@{socket.gethostname()} (process {os.getpid()})"
 
 
-def hang_up(client: paramiko.SSHClient, sock: socket.socket) -> None:
+def hang_up(client: paramiko.SSHClient, sock: socket.socket | paramiko.Channel) -> None:
     """End all of it. paramiko alone leaves thread, timer and socket behind when opening failed."""
     transport = client.get_transport()
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
         sock.shutdown(socket.SHUT_RDWR)  # wakes the thread at once
     client.close()
     if transport is not None:

@@ -6,13 +6,13 @@ A private half leaves this process only into the operator's key file or, a host'
 import base64
 import binascii
 import contextlib
-import hashlib
 import io
 import os
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import paramiko
@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from fleet.core.errors import CredentialsError
 from fleet.core.inventory import SshSettings
 from fleet.core.secret import Secret
+from fleet.core.ssh_key import fingerprint
 
 PUBLIC_KINDS = ("ssh-ed25519", "ssh-rsa", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-", "ssh-dss")
 """How a public key line begins."""
@@ -38,14 +39,17 @@ def new_host_key() -> tuple[Secret, str]:
     return Secret(_openssh(key)), public.decode()
 
 
-def fingerprint(public_line: str) -> str:
-    """``SHA256:...`` as OpenSSH prints it. Raises ValueError when the line is no public key."""
-    return "SHA256:" + _unpadded(hashlib.sha256(_blob(public_line)).digest())
-
-
 def public_line_of(key: paramiko.PKey) -> str:
     """The public half as an OpenSSH line without a comment."""
     return f"{key.get_name()} {base64.b64encode(key.asbytes()).decode()}"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFiles:
+    """Where a key is. With ``agent`` the agent has it, and ``path`` may name its public half, or be None."""
+
+    path: Path | None
+    agent: bool
 
 
 class OperatorKey:
@@ -89,6 +93,12 @@ class OperatorKey:
             return f"the SSH agent's {self._path}" if self._path else "the SSH agent's key"
         return str(self._path)
 
+    def files(self) -> KeyFiles:
+        """The key for a program that reads it itself; one of the fleet's own is made now. Raises CredentialsError."""
+        if self._own and self._path is not None:
+            _make_once(self._path)
+        return KeyFiles(self._path, self._agent)
+
     def fingerprint(self) -> str:
         """``SHA256:...`` of the public half. Raises CredentialsError when it cannot be used."""
         return fingerprint(self.public_line())
@@ -128,7 +138,7 @@ def _chosen(keys: tuple[paramiko.AgentKey, ...], named: Path | None) -> paramiko
     if not keys:
         raise CredentialsError("the SSH agent holds no key, or there is no agent", hint="ssh-add")
     if named is not None:
-        wanted = _public_blob(named)
+        wanted = public_blob(named)
         keys = tuple(key for key in keys if key.asbytes() == wanted)
         if not keys:
             raise CredentialsError(f"the SSH agent does not hold {named}", hint=f"ssh-add {named}")
@@ -140,7 +150,7 @@ def _chosen(keys: tuple[paramiko.AgentKey, ...], named: Path | None) -> paramiko
     return keys[0]
 
 
-def _public_blob(path: Path) -> bytes:
+def public_blob(path: Path) -> bytes:
     """Of a public key file, or of the ``.pub`` beside a private one."""
     public = path if path.suffix == ".pub" else path.with_name(path.name + ".pub")
     try:
@@ -256,7 +266,3 @@ def _blob(public_line: str) -> bytes:
         return base64.b64decode(words[1], validate=True)
     except binascii.Error as error:
         raise ValueError("not a public key line") from error
-
-
-def _unpadded(digest: bytes) -> str:
-    return base64.b64encode(digest).decode().rstrip("=")

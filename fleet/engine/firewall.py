@@ -24,7 +24,9 @@ YES = "yes"
 
 
 def look(world: World) -> Firewall | None:
-    """The managed firewall as it is, or None where there is none yet."""
+    """The managed firewall as it is, or None where there is none yet, or no account to have one in."""
+    if not world.has_cloud:
+        return None
     return world.cloud.firewall(world.shared_name, world.fleet_tags)
 
 
@@ -44,6 +46,8 @@ def let_in(world: World) -> None:
 
 def open_for_us(world: World) -> tuple[str, ...]:
     """Let in the networks this operator comes from for half an hour, whatever the inventory says; these networks."""
+    if not world.has_cloud:
+        raise Refused(f"fleet {world.inventory.name} has static hosts alone: there is no firewall of ours to open")
     networks = world.operator.networks()
     _write(world, _wanted(world, opened=networks))
     return networks

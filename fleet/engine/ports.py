@@ -91,6 +91,9 @@ class Cloud(Protocol):
     def ensure_ssh_key(self, name: str, public_key: str, tags: Mapping[str, str]) -> int:
         """The id of our SSH key: found by fingerprint, else by name, else made."""
 
+    def ssh_key_names(self) -> Mapping[str, str]:
+        """The names of the project's SSH keys, ours or not, by fingerprint (``SHA256:...``)."""
+
     def firewall(self, name: str, tags: Mapping[str, str]) -> Firewall | None:
         """The firewall of this name and these tags as it is now, or None when there is no such firewall of ours."""
 

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from fleet.core.errors import HostError
+from fleet.core.errors import HostError, LoginRefused
 from fleet.core.facts import HostFacts, read_facts
 from fleet.core.inventory import Inventory
 from fleet.core.machine import Machine
@@ -12,7 +12,9 @@ from fleet.core.money import Catalog
 from fleet.core.names import Tag, gitea_hash, hostkey_line
 from fleet.core.observation import Server
 from fleet.core.setup import HostWanted, probe_arguments
+from fleet.core.ssh_key import fingerprint_in
 from fleet.core.static_hosts import Static, static_hosts
+from fleet.engine.logins import Explain
 from fleet.engine.ports import Clock, Cloud, Gitea, Host, Hosts, Operator, Tailnet, Target
 
 
@@ -69,20 +71,30 @@ class World:
 class Sessions:
     """One SSH session per host and run: what observing opened, applying goes on with."""
 
-    def __init__(self, hosts: Hosts) -> None:
+    def __init__(self, hosts: Hosts, explain: Explain) -> None:
         self._hosts = hosts
+        self._explain = explain
         self._open: dict[str, Host] = {}
         self._lock = threading.Lock()
 
     def get(self, target: Target) -> Host:
-        """The session with this host; one authenticated attempt when there is none yet."""
+        """The session with this host; one authenticated attempt when there is none yet.
+
+        One that is refused says whose keys the host accepts.
+        """
         with self._lock:
             host = self._open.get(target.name)
         if host is None:
-            host = self._hosts.connect(target)
+            host = self._connect(target)
             with self._lock:
                 self._open[target.name] = host
         return host
+
+    def _connect(self, target: Target) -> Host:
+        try:
+            return self._hosts.connect(target)
+        except LoginRefused as error:
+            raise self._explain(target, error) from error
 
     def drop(self, name: str) -> None:
         """Close the session with this machine, if there is one."""
@@ -124,7 +136,8 @@ def target(server: Server) -> Target:
             f"server {server.name} has no readable tag hostkey, so its host key cannot be checked",
             hint=f"fleet down {server.name}, then fleet up",
         ) from None
-    return Target(server.name, server.ipv4 or server.ipv6 or "", key)
+    opens = fingerprint_in(server.tags.get(Tag.SSHKEY, ""))
+    return Target(server.name, server.ipv4 or server.ipv6 or "", key, opens=opens)
 
 
 class Shared:

@@ -31,6 +31,8 @@ def public_key(raw: bytes) -> str:
 
 
 HOST_KEY = public_key(bytes(range(32)))
+LOGIN = public_key(bytes(range(32, 64)))
+"""The operator's key, which opens servers."""
 
 
 def plain(steps: tuple[Step, ...]) -> tuple[Step, ...]:
@@ -62,7 +64,7 @@ def server(
 ) -> Server:
     """A server of ours, made so many minutes ago; ``tags`` are laid on those it was born with."""
     parts = read_server_name(name)
-    born = birth_tags(parts, GITEA, HOST_KEY, "0.0136") if parts else {}
+    born = birth_tags(parts, GITEA, HOST_KEY, LOGIN, "0.0136") if parts else {}
     plain = Server(
         id=1000 + (parts.n if parts else 0),
         name=name,
@@ -81,7 +83,7 @@ def foreign(name: str = "ci-build-1") -> Server:
     """A server with a name of ours that a fleet of another Gitea made."""
     parts = read_server_name(name)
     assert parts is not None
-    return replace(server(name), id=66, tags=birth_tags(parts, OTHER_GITEA, HOST_KEY, "0.0136"))
+    return replace(server(name), id=66, tags=birth_tags(parts, OTHER_GITEA, HOST_KEY, LOGIN, "0.0136"))
 
 
 def runner(name: str = "ci-build-1", **more: Any) -> Runner:

@@ -24,7 +24,7 @@ from fleet.core.names import (
     read_machine_name,
     read_server_name,
 )
-from tests.core.builders import GITEA, HOST_KEY, OTHER_GITEA, public_key
+from tests.core.builders import GITEA, HOST_KEY, LOGIN, OTHER_GITEA, public_key
 
 # Hetzner's rule for the value of a label (API: Labels).
 TAG_VALUE = re.compile(r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?")
@@ -95,7 +95,7 @@ def test_a_static_host_has_a_name_that_no_server_has() -> None:
     assert str(name) == "ci-build-x.desk-1"
     assert read_machine_name(str(name)) == name
     assert read_server_name(str(name)) is None
-    assert not is_ours(str(name), birth_tags(MachineName("ci", "build-x", 1), GITEA, HOST_KEY, ""), "ci", GITEA)
+    assert not is_ours(str(name), birth_tags(MachineName("ci", "build-x", 1), GITEA, HOST_KEY, LOGIN, ""), "ci", GITEA)
 
 
 @pytest.mark.parametrize("text", ["ci-build.1", "ci-build.", "ci-.desk", "ci-build.desk.example", "ci-build.Desk"])
@@ -111,7 +111,7 @@ def test_a_name_one_character_off_is_never_the_same_machine(name: MachineName, d
     other = data.draw(
         st.sampled_from([text[:at] + character + text[at:], text[:at] + text[at + 1 :], text[:at] + character])
     )
-    tags = birth_tags(name, GITEA, HOST_KEY, "0.0136")
+    tags = birth_tags(name, GITEA, HOST_KEY, LOGIN, "0.0136")
     if other != text:
         assert read_machine_name(other) != name
         # Ours by its tags, but then only under another number of the very same pool.
@@ -123,7 +123,7 @@ def _differs_in_number_only(other: str, name: MachineName) -> bool:
     return read is not None and replace(read, n=name.n) == name
 
 
-OURS = birth_tags(MachineName("ci", "build", 1), GITEA, HOST_KEY, "0.0136")
+OURS = birth_tags(MachineName("ci", "build", 1), GITEA, HOST_KEY, LOGIN, "0.0136")
 
 
 def test_a_server_is_ours_with_its_name_and_its_tags() -> None:
@@ -175,14 +175,14 @@ def test_a_tag_that_is_no_host_key_is_refused(tag: str) -> None:
 
 @given(machine_names, raw_keys, st.decimals("0.0001", "9", places=4))
 def test_all_tags_of_a_new_server_are_valid(name: MachineName, raw: bytes, price: object) -> None:
-    tags = birth_tags(name, GITEA, public_key(raw), str(price))
+    tags = birth_tags(name, GITEA, public_key(raw), public_key(raw[::-1]), str(price))
     assert all(TAG_VALUE.fullmatch(value) for value in tags.values())
-    assert set(tags) == {Tag.FLEET, Tag.POOL, Tag.GITEA, Tag.HOSTKEY, Tag.PRICE}
+    assert set(tags) == {Tag.FLEET, Tag.POOL, Tag.GITEA, Tag.HOSTKEY, Tag.SSHKEY, Tag.PRICE}
 
 
 @given(machine_names, raw_keys)
 def test_a_server_is_ours_from_the_create_call_on(name: MachineName, raw: bytes) -> None:
-    assert is_ours(str(name), birth_tags(name, GITEA, public_key(raw), ""), name.fleet, GITEA)
+    assert is_ours(str(name), birth_tags(name, GITEA, public_key(raw), LOGIN, ""), name.fleet, GITEA)
 
 
 def test_a_slash_at_the_end_of_the_address_is_the_same_gitea() -> None:

@@ -1,14 +1,14 @@
 """What is shipped to hosts: every script is one a shell reads, the user data is what cloud-init reads."""
 
-import json
 import shutil
 import subprocess
-from string import Template
 
 import pytest
 import yaml
 
-from tests.core.builders import HOST_KEY, ROOT, STACK
+from fleet.core.secret import Secret
+from fleet.engine.steps.create import fill_user_data
+from tests.core.builders import HOST_KEY, LOGIN, ROOT, STACK
 
 SCRIPTS = sorted(name for name in STACK if name.endswith(".sh"))
 SHELLS = [shell for shell in ("sh", "dash", "bash") if shutil.which(shell)]
@@ -37,9 +37,8 @@ def test_a_shipped_file_ends_with_a_line_end(name: str) -> None:
 
 
 def user_data() -> str:
-    """Filled in as the create step does: a JSON string is a YAML string."""
-    keys = {"host_key_private": json.dumps(PRIVATE), "host_key_public": json.dumps(HOST_KEY)}
-    return Template(TEMPLATE).substitute(keys)
+    """As the create step fills it in."""
+    return fill_user_data(TEMPLATE, Secret(PRIVATE), HOST_KEY, LOGIN).reveal()
 
 
 def test_user_data_begins_with_the_word_cloud_init_looks_for() -> None:
@@ -51,6 +50,8 @@ def test_user_data_holds_the_host_key_and_nothing_else_of_worth() -> None:
         "ssh_deletekeys": True,
         "ssh_keys": {"ed25519_private": PRIVATE, "ed25519_public": HOST_KEY},
         "disable_root": False,
+        "allow_public_ssh_keys": False,
+        "ssh_authorized_keys": [LOGIN],
         "package_update": False,
         "package_upgrade": False,
     }

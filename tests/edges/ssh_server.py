@@ -36,6 +36,8 @@ class SshServer:
         self, host_keys: list[paramiko.PKey], allowed: str, environment: Mapping[str, str], max_sessions: int
     ) -> None:
         self.attempts: list[str] = []
+        self.users: list[str] = []
+        self.forwarded: list[tuple[str, int]] = []
         self.most_running = 0
         self.processes: list[subprocess.Popen[bytes]] = []
         self._host_keys = host_keys
@@ -47,11 +49,21 @@ class SshServer:
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
 
+    @property
+    def port(self) -> int:
+        """Where it listens, on the loopback."""
+        port: int = self._listener.getsockname()[1]
+        return port
+
+    @property
+    def public_line(self) -> str:
+        """The host key it really has."""
+        return f"{self._host_keys[0].get_name()} {self._host_keys[0].get_base64()}"
+
     def target(self, host_key: str | None = None, *, name: str = "ci-build-1", user: str = "root") -> Target:
         """This server, with the pin given or the key it really has."""
-        true = self._host_keys[0]
-        line = host_key if host_key is not None else f"{true.get_name()} {true.get_base64()}"
-        return Target(name, "127.0.0.1", line, user, self._listener.getsockname()[1])
+        line = host_key if host_key is not None else self.public_line
+        return Target(name, "127.0.0.1", line, user, self.port)
 
     def drop_connections(self) -> None:
         """What a crash, or a network that is gone, looks like."""
@@ -92,6 +104,19 @@ class SshServer:
         self.attempts.append(f"{key.get_name()} {key.get_base64()}")
         return self.attempts[-1] == self._allowed
 
+    def forward(self, transport: paramiko.Transport, chanid: int, destination: tuple[str, int]) -> bool:
+        """As a jump host does: the channel, once it is there, is joined to a connection of ours."""
+        try:
+            onward = socket.create_connection(destination, 5)
+        except OSError:
+            return False
+        onward.settimeout(None)
+        self.forwarded.append(destination)
+        thread = threading.Thread(target=_join_ends, args=(transport, chanid, onward))
+        self._threads.append(thread)
+        thread.start()
+        return True
+
     def running(self) -> int:
         """Commands that have not ended."""
         return sum(process.returncode is None for process in self.processes)
@@ -127,10 +152,15 @@ class _Door(paramiko.ServerInterface):
         return "publickey"
 
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
+        self._server.users.append(username)
         return AUTH_SUCCESSFUL if self._server.allows(key) else AUTH_FAILED
 
     def check_channel_request(self, kind: str, chanid: int) -> int:
         return OPEN_SUCCEEDED if self._server.has_room() else OPEN_FAILED_CONNECT_FAILED
+
+    def check_channel_direct_tcpip_request(self, chanid: int, origin: object, destination: tuple[str, int]) -> int:
+        went = self._server.forward(self._transport, chanid, destination)
+        return OPEN_SUCCEEDED if went else OPEN_FAILED_CONNECT_FAILED
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
         if command == b"never answer":
@@ -140,6 +170,23 @@ class _Door(paramiko.ServerInterface):
         self._transport.to_be_answered.append(answered)
         self._server.start(channel, command.decode(), answered)
         return True
+
+
+def _join_ends(transport: paramiko.Transport, chanid: int, onward: socket.socket) -> None:
+    channel = transport.accept(5)
+    if channel is None or channel.get_id() != chanid:
+        onward.close()
+        return
+    back = threading.Thread(target=_copy_out, args=(onward.fileno(), channel.sendall))
+    back.start()
+    with suppress(OSError):
+        while data := channel.recv(CHUNK):
+            onward.sendall(data)
+    with suppress(OSError):
+        onward.shutdown(socket.SHUT_RDWR)
+    back.join()
+    onward.close()
+    channel.close()
 
 
 def _serve(channel: paramiko.Channel, process: subprocess.Popen[bytes], answered: threading.Event) -> None:

@@ -28,6 +28,7 @@ from fleet.core.errors import (
 from fleet.core.money import price_of
 from fleet.core.observation import ServerStatus
 from fleet.core.secret import Secret
+from fleet.core.ssh_key import fingerprint
 from fleet.edges.hetzner import HetznerCloud
 from fleet.edges.hetzner.budget import Budget
 from fleet.edges.hetzner.errors import translated
@@ -577,6 +578,13 @@ def test_another_key_of_our_name_is_a_colleagues(api: Api, cloud: HetznerCloud) 
     assert cloud.ensure_ssh_key("fleet-ci", KEY, TAGS) == ours
     name = raw(api, "GET", f"/ssh_keys/{ours}")["ssh_key"]["name"]  # type: ignore[index]
     assert name.startswith("fleet-ci-")
+
+
+def test_the_names_of_all_keys_are_told_by_fingerprint(api: Api, cloud: HetznerCloud) -> None:
+    assert cloud.ssh_key_names() == {}
+    raw(api, "POST", "/ssh_keys", {"name": "anns", "public_key": f"{(anns := public_key())} ann@laptop"})
+    cloud.ensure_ssh_key("fleet-ci", KEY, TAGS)
+    assert cloud.ssh_key_names() == {fingerprint(anns): "anns", fingerprint(KEY): "fleet-ci"}
 
 
 def test_two_who_add_the_same_key_at_once_get_one(api: Api, cloud: HetznerCloud) -> None:

@@ -17,9 +17,10 @@ import pytest
 from fleet.core.errors import CommandFailed, HostError, HostLocked, HostSilent, LoginRefused, WrongHostKey
 from fleet.core.inventory import SshSettings
 from fleet.core.orders import Result, Target
+from fleet.core.ssh_key import fingerprint
 from fleet.edges.ssh import SshHosts
 from fleet.edges.ssh_host import SshHost
-from fleet.edges.ssh_keys import OperatorKey, fingerprint, new_host_key, public_line_of
+from fleet.edges.ssh_keys import OperatorKey, new_host_key, public_line_of
 from tests.edges.ssh_server import SshServer, ssh_server
 
 BIG = 5_000_000

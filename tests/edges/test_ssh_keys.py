@@ -13,7 +13,8 @@ import pytest
 from fleet.core.errors import CredentialsError
 from fleet.core.inventory import SshSettings
 from fleet.core.secret import Secret
-from fleet.edges.ssh_keys import OperatorKey, fingerprint, new_host_key
+from fleet.core.ssh_key import fingerprint
+from fleet.edges.ssh_keys import OperatorKey, new_host_key
 
 
 def own(folder: Path) -> OperatorKey:

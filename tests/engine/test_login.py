@@ -1,14 +1,21 @@
 """Hosts that do not answer, or answer wrongly."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from fleet.cli import exits
+from fleet.core.errors import Unreachable
+from fleet.core.inventory import Inventory, SshSettings
 from fleet.core.names import Tag
 from fleet.core.observation import Server
 from fleet.core.report import Report, Verdict
+from fleet.core.ssh_key import fingerprint, sshkey_tag
+from fleet.engine.logins import explaining
+from fleet.engine.world import Sessions
 from tests.engine.checks import assert_in_service, in_service, only
 from tests.fakes.host import FakeHost
-from tests.fakes.world import LIMITS, FakeWorld, Process
+from tests.fakes.hosts import OPERATOR, FakeHosts
+from tests.fakes.world import LIMITS, STACK, FakeWorld, Process, build_inventory, build_pool
 
 GRACE = 16 * 60
 
@@ -68,7 +75,8 @@ def test_a_key_that_comes_late_in_the_boot_is_waited_for(world: FakeWorld) -> No
 def test_a_refused_login_is_tried_three_times_and_no_more(world: FakeWorld) -> None:
     process = from_birth(world, lambda host: setattr(host, "refuses_login_until", float("inf")))
     outcome = only(process.up())
-    assert (outcome.verdict, outcome.text) == (Verdict.FAILED, "ci-build-1 does not take our key")
+    said = f"ci-build-1 does not take our key; known to open it: {fingerprint(OPERATOR)} (fleet-ci in Hetzner)"
+    assert (outcome.verdict, outcome.text) == (Verdict.FAILED, said)
     silent = 1  # before the host was up
     assert logins(process) == silent + 3
 
@@ -146,3 +154,55 @@ def test_a_silent_host_whose_runner_gitea_sees_online_is_kept(world: FakeWorld) 
     assert outcome.verdict is Verdict.KEPT
     assert "does not answer on SSH" in outcome.text
     assert process.calls.changes == []
+
+
+ANN = "ssh-ed25519 BBBB ann@laptop"
+
+
+def another_operator(world: FakeWorld, inventory: Inventory) -> Process:
+    """Somebody whose key the machines do not know."""
+    process = world.process(inventory)
+    hosts = FakeHosts(world.computers, STACK, process.calls, "ssh-ed25519 CCCC bob@laptop")
+    explain = explaining(inventory, process.world.cloud)
+    process.world = replace(process.world, hosts=hosts, sessions=Sessions(hosts, explain))
+    return process
+
+
+def test_a_machine_that_refuses_our_key_says_whose_keys_it_accepts(world: FakeWorld) -> None:
+    inventory = replace(build_inventory(), ssh=SshSettings(authorized_keys=(ANN,)))
+    world = in_service(inventory=inventory)
+    outcome = only(another_operator(world, inventory).up())
+    assert outcome.verdict is Verdict.REFUSED
+    mine, ann = fingerprint(OPERATOR), fingerprint(ANN)
+    assert outcome.text.endswith(f"; known to open it: {mine} (fleet-ci in Hetzner) and {ann} (ann@laptop)")
+
+
+def test_whose_keys_are_accepted_is_asked_once_and_told_without_names_when_the_cloud_is_silent(
+    world: FakeWorld,
+) -> None:
+    two = build_inventory(build_pool(least=2))
+    world = in_service(inventory=two)
+    process = another_operator(world, two)
+    process.calls.fail_next("cloud.ssh_key_names", Unreachable("no answer in time"))
+    texts = [one.text for one in process.up().outcomes]
+    assert [text.partition("; ")[2] for text in texts] == [f"known to open it: {fingerprint(OPERATOR)}"] * 2
+    assert process.calls.log.count("cloud.ssh_key_names") == 1
+
+
+def test_a_server_remembers_the_key_that_opens_it(world: FakeWorld) -> None:
+    world = in_service()
+    assert world.server("ci-build-1").tags[Tag.SSHKEY] == sshkey_tag(OPERATOR)
+
+
+def test_a_rebuilt_server_lets_in_the_key_of_today_and_no_other(world: FakeWorld) -> None:
+    from_birth(world, lambda host: setattr(host, "mute", "rebuild")).up()
+    next_pass(world)
+    next_pass(world)
+    today = "ssh-ed25519 DDDD operator"
+    world.clock.sleep(GRACE)
+    process = world.process()
+    hosts = FakeHosts(world.computers, STACK, process.calls, today)
+    process.world = replace(process.world, hosts=hosts, sessions=Sessions(hosts, lambda _, error: error))
+    assert only(process.up()).verdict is Verdict.DONE
+    assert world.server("ci-build-1").tags[Tag.SSHKEY] == sshkey_tag(today)
+    assert not world.host("ci-build-1").lets_in(OPERATOR)

@@ -20,6 +20,7 @@ READS = frozenset(
         "cloud.server",
         "cloud.server_named",
         "cloud.firewall",
+        "cloud.ssh_key_names",
         "gitea.runners",
         "gitea.runner",
         "gitea.jobs",

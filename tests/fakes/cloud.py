@@ -14,6 +14,7 @@ from fleet.core.names import Tag
 from fleet.core.observation import Server, ServerStatus
 from fleet.core.orders import ServerOrder
 from fleet.core.secret import Secret
+from fleet.core.ssh_key import fingerprint
 from fleet.engine.ports import Decide
 from tests.fakes.clock import FakeClock
 
@@ -42,8 +43,8 @@ class Machinery(Protocol):
 class Project:
     """One Hetzner project. ``room``: how many are still to be had by (type, location); not named means many.
 
-    ``keys`` and ``firewalls``: the tags of each, by name and id. ``rules``: those of each firewall, by id.
-    ``networks``: ids of private networks by name.
+    ``keys`` and ``firewalls``: the tags of each, by name and id; ``key_lines``: the public keys by id. ``rules``:
+    those of each firewall, by id. ``networks``: ids of private networks by name.
     """
 
     clock: FakeClock
@@ -55,6 +56,7 @@ class Project:
     firewalls: dict[tuple[str, int], Mapping[str, str]] = field(default_factory=dict)
     networks: dict[str, int] = field(default_factory=dict)
     rules: dict[int, tuple[Rule, ...]] = field(default_factory=dict)
+    key_lines: dict[int, str] = field(default_factory=dict)
     created: list[str] = field(default_factory=list)
     next_id: int = 100
 
@@ -159,7 +161,17 @@ class FakeCloud:
 
     def ensure_ssh_key(self, name: str, public_key: str, tags: Mapping[str, str]) -> int:
         assert public_key.startswith("ssh-ed25519 ")
-        return self._ensure(self._project.keys, name, tags)
+        lines = self._project.key_lines
+        found = next((number for number, line in lines.items() if line == public_key), None)
+        if found is not None:
+            return found
+        taken = {known for known, _ in self._project.keys}
+        number = self._ensure(self._project.keys, f"{name}-another" if name in taken else name, tags)
+        lines[number] = public_key
+        return number
+
+    def ssh_key_names(self) -> Mapping[str, str]:
+        return {fingerprint(self._project.key_lines[number]): name for name, number in self._project.keys}
 
     def firewall(self, name: str, tags: Mapping[str, str]) -> Firewall | None:
         found = ((number, theirs) for (known, number), theirs in self._project.firewalls.items() if known == name)
@@ -203,6 +215,7 @@ class FakeCloud:
         for things in (self._project.keys, self._project.firewalls):
             for key in [key for key, theirs in things.items() if tags.items() <= theirs.items()]:
                 del things[key]
+                self._project.key_lines.pop(key[1], None)
                 removed.append(key[0])
         return tuple(removed)
 

@@ -20,6 +20,7 @@ BOOTED_AFTER = 12
 COMPOSE_FILE = "/opt/fleet/compose.yaml"
 CONFIG_FILE = "/opt/fleet/config.yaml"
 RUNNER_FILE = "/opt/fleet/data/.runner"
+LOGIN_FILES = ("/root/.ssh/authorized_keys", "/root/.ssh/authorized_keys2")
 DAEMON_FILE = "/etc/docker/daemon.json"
 GUARD_UNIT = "/etc/systemd/system/fleet-guard.service"
 
@@ -58,7 +59,7 @@ class FakeHost:
     ``interrupted``: what restarted or killed something while a job ran.
     """
 
-    def __init__(self, clock: FakeClock, gitea: Instance, host_key: str, network: Network) -> None:
+    def __init__(self, clock: FakeClock, gitea: Instance, host_key: str, login: str, network: Network) -> None:
         self.mute = ""
         self.refuses_login_until = 0.0
         self.other_key_until = 0.0
@@ -67,7 +68,7 @@ class FakeHost:
         self.reaches_gitea = True
 
         self.host_key = host_key
-        self.disk = Disk()
+        self.disk = Disk({LOGIN_FILES[0]: f"{login}\n"})
         self.tailscale = Tailscale(network)
         self.boots = 0
         self.guarded = False
@@ -99,6 +100,11 @@ class FakeHost:
         """Whether a job runs here."""
         return self.process is not None and bool(self._gitea.running_on(self.process))
 
+    def lets_in(self, key: str) -> bool:
+        """Whether it accepts this public key."""
+        lines = (line for file in LOGIN_FILES for line in self.disk.files.get(file, "").splitlines())
+        return any(line.split()[:2] == key.split()[:2] for line in lines)
+
     def wait_for_boot(self) -> None:
         """What ``cloud-init status --wait`` does."""
         self._clock.sleep(max(0.0, self._on_since + BOOTED_AFTER - self._clock.now()))
@@ -119,10 +125,10 @@ class FakeHost:
             self.mute, self.reaches_gitea = "", True
         self._power()
 
-    def rebuild(self, host_key: str) -> None:
+    def rebuild(self, host_key: str, login: str) -> None:
         """The disk is made anew."""
         self._cut("rebuild")
-        self.disk = Disk()
+        self.disk = Disk({LOGIN_FILES[0]: f"{login}\n"})
         self.tailscale = Tailscale(self.tailscale.network)
         self.host_key = host_key
         if self.mute in {"reset", "rebuild"}:

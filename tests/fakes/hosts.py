@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 
+import yaml
+
 from fleet.core.errors import HostLocked, HostSilent, LoginRefused, WrongHostKey
 from fleet.core.names import hostkey_line
 from fleet.core.observation import Server
@@ -17,6 +19,9 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.gitea import Instance
 from tests.fakes.host import FakeHost
 from tests.fakes.tailnet import Network
+
+OPERATOR = "ssh-ed25519 AAAA operator"
+"""The public key that a process logs in with, unless it is told otherwise."""
 
 CONNECT_TIMEOUT = 10
 """Seconds that a try to reach a silent host takes."""
@@ -50,7 +55,7 @@ class Computers:
 
     def power_on(self, server: Server, user_data: str) -> None:
         """A new server starts with the host key that its user data brings."""
-        host = FakeHost(self.clock, self.gitea, self._key_in(user_data), self.network)
+        host = FakeHost(self.clock, self.gitea, self._key_in(user_data), _login_in(user_data), self.network)
         host.mute = self.mute_from_birth
         host.tailscale.refuses = self.refused_by_tailnet
         self.hosts[server.id] = self.addresses[server.ipv4 or ""] = host
@@ -59,7 +64,7 @@ class Computers:
         self.hosts[server_id].reset()
 
     def rebuild(self, server_id: int, user_data: str) -> None:
-        self.hosts[server_id].rebuild(self._key_in(user_data))
+        self.hosts[server_id].rebuild(self._key_in(user_data), _login_in(user_data))
 
     def destroy(self, server_id: int) -> None:
         host = self.hosts.pop(server_id, None)
@@ -78,6 +83,14 @@ class Computers:
             host.tick()
 
 
+def _login_in(user_data: str) -> str:
+    """The public key that cloud-init lets in; those of the order are passed over."""
+    text = yaml.safe_load(user_data)
+    assert text["allow_public_ssh_keys"] is False
+    (login,) = text["ssh_authorized_keys"]
+    return str(login)
+
+
 def _public_line(raw: bytes) -> str:
     import base64
 
@@ -85,9 +98,10 @@ def _public_line(raw: bytes) -> str:
 
 
 class FakeHosts:
-    """The ``Hosts`` of one process."""
+    """The ``Hosts`` of one process, which logs in with one key."""
 
-    def __init__(self, computers: Computers, stack: Mapping[str, str], calls: Calls) -> None:
+    def __init__(self, computers: Computers, stack: Mapping[str, str], calls: Calls, key: str = OPERATOR) -> None:
+        self._key = key
         self._computers = computers
         self._stack = stack
         self._calls = calls
@@ -103,12 +117,12 @@ class FakeHosts:
             raise HostSilent(f"{target.name} does not answer on SSH: no connection in time")
         if now < host.other_key_until or host.host_key != target.host_key:
             raise WrongHostKey(f"{target.name} has another host key", hint="not connected")
-        if now < host.refuses_login_until:
+        if now < host.refuses_login_until or not host.lets_in(self._key):
             raise LoginRefused(f"{target.name} does not take our key")
         return FakeSession(host, self._computers.clock, self._stack, self._calls)
 
     def public_key(self) -> str:
-        return self._calls.make("hosts.public_key", lambda: "ssh-ed25519 AAAA operator")
+        return self._calls.make("hosts.public_key", lambda: self._key)
 
     def new_host_key(self) -> tuple[Secret, str]:
         return self._computers.new_host_key()

@@ -15,6 +15,7 @@ from fleet.core.report import Event, Report
 from fleet.core.setup import host_wanted
 from fleet.engine import apply as engine_apply
 from fleet.engine import passes
+from fleet.engine.logins import explaining
 from fleet.engine.observe import observe
 from fleet.engine.ports import Clock, Cloud, Gitea, Hosts, Tailnet
 from fleet.engine.world import Limits, Sessions, Shared, World
@@ -169,7 +170,7 @@ def build_world(outside: FakeWorld, inventory: Inventory, calls: Calls) -> World
         user_data=USER_DATA,
         wanted={pool.name: host_wanted(inventory, pool, STACK) for pool in inventory.pools},
         catalog=CATALOG,
-        sessions=Sessions(hosts),
+        sessions=Sessions(hosts, explaining(inventory, cloud)),
         shared=Shared(),
         limits=LIMITS,
         tailnet=cast(Tailnet, Counted("tailnet", tailnet, calls)) if inventory.tailnet else None,

@@ -17,6 +17,7 @@ from fleet.core.record import Floor, floor_tag, paused_tag
 from fleet.core.report import Report
 from fleet.core.setup import HostWanted, host_wanted
 from fleet.engine import memory, passes
+from fleet.engine.logins import explaining
 from fleet.engine.observe import observe
 from fleet.engine.ports import Cloud, Gitea
 from fleet.engine.world import Sessions, Shared, World
@@ -284,7 +285,7 @@ def _world(stage: Stage, calls: StrangeCalls, mischief: Mischief) -> World:
         user_data=USER_DATA,
         wanted=_wanted(stage.inventory),
         catalog=CATALOG,
-        sessions=Sessions(hosts),
+        sessions=Sessions(hosts, explaining(stage.inventory, cloud)),
         shared=Shared(),
         limits=LIMITS,
     )

@@ -160,6 +160,10 @@ class HetznerCloud:
         """The id of our SSH key: found by fingerprint, else made."""
         return self._things.ensure_ssh_key(name, public_key, tags)
 
+    def ssh_key_names(self) -> Mapping[str, str]:
+        """The names of the project's SSH keys, ours or not, by fingerprint (``SHA256:...``)."""
+        return self._things.ssh_key_names()
+
     def firewall(self, name: str, tags: Mapping[str, str]) -> FirewallSeen | None:
         """The firewall of this name and these tags as it is now; None when there is no such firewall of ours."""
         return self._firewalls.find(name, tags)

@@ -9,6 +9,7 @@ from hcloud import Client
 from hcloud.ssh_keys import BoundSSHKey
 
 from fleet.core.errors import NameTaken
+from fleet.core.ssh_key import read_public_key
 from fleet.edges.hetzner.convert import there
 from fleet.edges.hetzner.firewalls import Firewalls
 from fleet.edges.hetzner.gate import Gate
@@ -35,6 +36,12 @@ class SharedThings:
         except NameTaken:
             longer = f"{name}-{fingerprint.replace(':', '')[:8]}"
             return self._make_key(longer, public_key, tags, fingerprint)
+
+    def ssh_key_names(self) -> Mapping[str, str]:
+        """The names of all keys of the project, by fingerprint as OpenSSH prints it."""
+        keys = self._gate.call("list SSH keys", lambda client: client.ssh_keys.get_all())
+        read = {there(one.name): read_public_key(there(one.public_key)) for one in keys}
+        return {key.fingerprint: name for name, key in read.items() if key is not None}
 
     def remove_shared(self, tags: Mapping[str, str]) -> tuple[str, ...]:
         """Delete the firewalls and keys that carry all these tags; their names. No tags: nothing."""

@@ -1,6 +1,7 @@
 """Making a server, and making it anew: create, hard reset, rebuild."""
 
 import json
+from dataclasses import dataclass
 from decimal import Decimal
 from string import Template
 
@@ -12,6 +13,7 @@ from fleet.core.observation import Server, ServerStatus
 from fleet.core.orders import ServerOrder
 from fleet.core.pricing import choices, growth_refused, server_price
 from fleet.core.secret import Secret
+from fleet.core.ssh_key import sshkey_tag
 from fleet.engine import firewall
 from fleet.engine.steps import leave
 from fleet.engine.wait import wait_for
@@ -63,8 +65,7 @@ def _is_leaving(work: Work) -> bool:
 
 def _first_to_be_had(work: Work) -> Server:
     catalog = work.world.catalog
-    private, public = work.world.hosts.new_host_key()
-    user_data = fill_user_data(work.world.user_data, private, public)
+    keys = _new_keys(work)
     refused: list[str] = []
     for type_name, location in choices(work.pool, catalog):
         work.tell(f"{type_name} in {location}")
@@ -73,15 +74,28 @@ def _first_to_be_had(work: Work) -> Server:
         if refusal:
             raise Deferred(refusal)
         try:
-            return work.world.cloud.create_server(
-                _order(work, type_name, location, user_data, _tags(work, public, price))
-            )
+            return work.world.cloud.create_server(_order(work, type_name, location, keys, price))
         except NoCapacity:
             refused.append(f"{type_name} in {location}")
     raise NoCapacity(
         f"could not create {work.name}: Hetzner has no {', no '.join(refused)} now",
         hint=f"add to pools.{work.pool.name}.types or .locations, or type the same command again later",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """Of a new server, or one made anew: the public halves of its host key and of the key that opens it, as lines."""
+
+    host: str
+    login: str
+    user_data: Secret
+
+
+def _new_keys(work: Work) -> _Keys:
+    private, public = work.world.hosts.new_host_key()
+    login = work.world.hosts.public_key()
+    return _Keys(public, login, fill_user_data(work.world.user_data, private, public, login))
 
 
 def _refusal(work: Work, price: Price | None) -> str:
@@ -95,33 +109,33 @@ def _refusal(work: Work, price: Price | None) -> str:
     return growth_refused(inventory, len(ours), hour, price.hour if price else Decimal(0))
 
 
-def _tags(work: Work, public: str, price: Price | None) -> dict[str, str]:
+def _tags(work: Work, keys: _Keys, price: Price | None) -> dict[str, str]:
     name = read_server_name(work.name)
     assert name is not None
-    return birth_tags(name, work.world.inventory.gitea, public, f"{price.hour.normalize():f}" if price else "")
+    hour = f"{price.hour.normalize():f}" if price else ""
+    return birth_tags(name, work.world.inventory.gitea, keys.host, keys.login, hour)
 
 
-def _order(work: Work, type_name: str, location: str, user_data: Secret, tags: dict[str, str]) -> ServerOrder:
+def _order(work: Work, type_name: str, location: str, keys: _Keys, price: Price | None) -> ServerOrder:
     world = work.world
-    public = world.hosts.public_key()
     return ServerOrder(
         name=work.name,
         type=type_name,
         location=location,
         image=work.pool.image,
-        user_data=user_data,
-        tags=tags,
+        user_data=keys.user_data,
+        tags=_tags(work, keys, price),
         ssh_key=world.shared.once(
-            "key", lambda: world.cloud.ensure_ssh_key(world.shared_name, public, world.fleet_tags)
+            "key", lambda: world.cloud.ensure_ssh_key(world.shared_name, keys.login, world.fleet_tags)
         ),
         firewall=firewall.ensure(world),
     )
 
 
-def fill_user_data(template: str, private: Secret, public: str) -> Secret:
-    """The user data of one server; JSON strings are YAML strings."""
-    keys = {"host_key_private": json.dumps(private.reveal()), "host_key_public": json.dumps(public)}
-    return Secret(Template(template).substitute(keys))
+def fill_user_data(template: str, private: Secret, public: str, login: str) -> Secret:
+    """The user data of one server; JSON strings are YAML strings. ``login``: the public key that opens it."""
+    texts = {"host_key_private": private.reveal(), "host_key_public": public, "login": login}
+    return Secret(Template(template).substitute({name: json.dumps(text) for name, text in texts.items()}))
 
 
 def suspect(work: Work) -> None:
@@ -162,12 +176,11 @@ def rebuild(work: Work) -> None:
     and that is told, not trusted.
     """
     server = work.must_have_server()
-    private, public = work.world.hosts.new_host_key()
+    keys = _new_keys(work)
     _last_look(work)
-    _suspect(work, "rebuild", hostkey=hostkey_tag(public))
+    _suspect(work, "rebuild", **{Tag.HOSTKEY: hostkey_tag(keys.host), Tag.SSHKEY: sshkey_tag(keys.login)})
     work.world.sessions.drop(work.name)
-    user_data = fill_user_data(work.world.user_data, private, public)
-    work.world.cloud.rebuild_server(server.id, work.pool.image, user_data)
+    work.world.cloud.rebuild_server(server.id, work.pool.image, keys.user_data)
 
 
 def _suspect(work: Work, rung: str, **more: str) -> None:
