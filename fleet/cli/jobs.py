@@ -7,6 +7,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from fleet.cli.ages import age
 from fleet.cli.exits import OK, with_verdict
 from fleet.cli.options import InventoryOption, JsonOption
 from fleet.cli.story import looking
@@ -51,24 +52,16 @@ def _screen(running: list[tuple[Machine, Job]], waiting: tuple[Wait, ...], now: 
         table.add_column(name, no_wrap=name != "NAME", overflow="fold")
     table.add_column("WHERE, OR WHY IT WAITS", overflow="fold")
     for machine, job in running:
-        table.add_row(str(job.id), _name(job), _age(job.started or job.created, now), Text(machine.name, "cyan"))
+        table.add_row(str(job.id), _name(job), age(job.started or job.created, now), Text(machine.name, "cyan"))
     for one in waiting:
         hint = (f"\n-> {one.hint}", "italic") if one.hint else ""
         text = Text.assemble("waits: ", one.reason, hint)
-        table.add_row(str(one.job.id), _name(one.job), _age(one.job.created, now), text)
+        table.add_row(str(one.job.id), _name(one.job), age(one.job.created, now), text)
     return Group(table)
 
 
 def _name(job: Job) -> str:
     return f"{job.name} ({job.repo})" if job.repo else job.name
-
-
-def _age(since: datetime, now: datetime) -> str:
-    """``40 s``, ``12 min``, ``3 h``."""
-    seconds = max(0, int((now - since).total_seconds()))
-    if seconds < 100:
-        return f"{seconds} s"
-    return f"{seconds // 60} min" if seconds < 100 * 60 else f"{seconds // 3600} h"
 
 
 def _json(fleet: str, running: list[tuple[Machine, Job]], waiting: tuple[Wait, ...]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console, RenderableType
 from typer.testing import CliRunner
 
+from fleet.cli import dashboard
 from fleet.cli.main import app
 from fleet.core.inventory import Inventory
 from fleet.core.observation import Observation
@@ -64,6 +65,7 @@ def set_scene(
     report: Report | None = None,
     record: Record = NOTHING,
     sessions: object = None,
+    clock: object = None,
 ) -> None:
     """The command sees this observation and this record; what it applies ends in this report."""
 
@@ -78,6 +80,7 @@ def set_scene(
             ),
             fleet_tags={},
             sessions=sessions,
+            clock=clock,
             catalog=catalog(),
             wanted={one.name: host_wanted(of, one, STACK) for one in of.pools},
         )
@@ -88,7 +91,9 @@ def set_scene(
     monkeypatch.setattr(firewall, "ensure", lambda world: 1)
     told = ("the firewall does not let you in",) if of.name == "left" else ()
     monkeypatch.setattr(firewall, "notes", lambda world: told)
-    monkeypatch.setattr(command, "observe", lambda world, **_: observation)
+    for module in (command, dashboard):
+        if hasattr(module, "observe"):
+            monkeypatch.setattr(module, "observe", lambda world, **_: observation)
     if report is not None:
         monkeypatch.setattr(command, "apply", lambda *_: report)
 

@@ -5,14 +5,19 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from rich.live import Live
+from typer.testing import CliRunner
 
-from fleet.cli import plan, status, up
+from fleet.cli import dashboard, plan, status, up
 from fleet.cli.exits import FAILED, NOT_AS_WANTED, OK, UNTOUCHED
+from fleet.cli.main import app
+from fleet.core.errors import Unreachable
 from fleet.core.names import Tag
+from fleet.core.observation import Observation
 from fleet.core.record import Record
 from fleet.core.report import Outcome, Report, Verdict
 from tests.cli.scenes import CALM, DAY, FLEET, REPORT
-from tests.cli.terminal import golden, set_scene, trimmed, typed
+from tests.cli.terminal import PLAIN, golden, set_scene, shown, trimmed, typed
 from tests.core.builders import NOW, inventory, seen, server
 
 
@@ -144,3 +149,68 @@ def test_a_machine_that_leaves_is_a_finding_of_status(monkeypatch: pytest.Monkey
     leaving = seen(server(tags={Tag.DRAINING: "person.1"}))
     set_scene(monkeypatch, status, inventory(), leaving)
     assert "ci-build-1: is leaving: asked by person. -> fleet down ci-build-1" in typed("status").stdout
+
+
+# --- status, as a page left open ---------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("busy_day")
+def test_the_wide_screen() -> None:
+    wide = CliRunner().invoke(app, ["status", "--wide"], env={**PLAIN, "COLUMNS": "140"}, catch_exceptions=False)
+    assert trimmed(wide.stdout) == golden("status_wide.txt")
+
+
+@pytest.mark.usefixtures("busy_day")
+@pytest.mark.parametrize(
+    ("names", "rows"),
+    [
+        (["ci-build-2"], ["ci-build-2"]),
+        (["arm"], []),
+        (["ci-build-2", "ci-old-1"], ["ci-build-2", "ci-old-1"]),
+        (["build"], ["ci-build-1", "ci-build-2", "ci-build-3", "ci-build-4"]),
+    ],
+)
+def test_only_the_machines_that_were_named_are_shown(names: list[str], rows: list[str]) -> None:
+    answer = json.loads(typed("status", *names, "--json").stdout)
+    assert [one["machine"] for one in answer["machines"]] == rows
+    assert {one["machine"] for one in answer["findings"]} <= {*rows, "ci-build-5"}
+
+
+@pytest.mark.usefixtures("busy_day")
+@pytest.mark.parametrize("name", ["nope", "other-build-1"])
+def test_a_name_that_cannot_be_a_machine_of_this_fleet_is_refused(name: str) -> None:
+    result = typed("status", name)
+    assert (result.exit_code, result.stdout) == (UNTOUCHED, "")
+    assert "pools: arm, build" in result.stderr
+
+
+class Glances:
+    """A clock that ends the page after so many looks, as Ctrl-C does."""
+
+    def __init__(self, looks: int) -> None:
+        self.left = looks
+
+    def sleep(self, seconds: float) -> None:
+        assert seconds == status.EVERY
+        self.left -= 1
+        if not self.left:
+            raise KeyboardInterrupt
+
+
+def test_a_page_left_open_survives_that_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_scene(monkeypatch, status, inventory(), CALM, clock=Glances(3))
+    answers: list[Observation | Unreachable] = [CALM, Unreachable("Gitea did not answer", hint="is it up?"), CALM]
+    looks = iter(answers)
+    told: list[str] = []
+
+    def next_look(world: object, **_: object) -> Observation:
+        found = next(looks)
+        if isinstance(found, Unreachable):
+            raise found
+        return found
+
+    monkeypatch.setattr(dashboard, "observe", next_look)
+    monkeypatch.setattr(Live, "update", lambda self, what, **_: told.append(shown(what)))
+    assert typed("status", "--watch").exit_code == OK
+    calm = golden("status_calm.txt")
+    assert told == [calm, f"{calm}\nnot up to date: Gitea did not answer\n-> is it up?\n", calm]
