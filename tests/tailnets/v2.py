@@ -38,7 +38,7 @@ class V2:
             case "POST", ["keys"]:
                 return self._lacking(who, "auth_keys") or self._make_key(request.message, who)
             case "GET", ["keys", key_id]:
-                return self._show_key(key_id)
+                return self._show_key(key_id, who)
             case "DELETE", ["keys", key_id]:
                 return self._lacking(who, "auth_keys") or self._delete_key(key_id)
             case "GET", ["devices"]:
@@ -128,7 +128,7 @@ class V2:
             "tags": key.tags,
         }
 
-    def _show_key(self, key_id: str) -> Answer:
+    def _show_key(self, key_id: str, who: Token) -> Answer:
         key = self.records.keys.get(key_id)
         return self._no(404, "looking up auth key") if key is None else json_of(self._whole(key))
 
@@ -164,7 +164,14 @@ class V2:
 
 
 class Tailscale(V2):
-    """Tailscale's own. Its list of keys has nothing but ids unless told otherwise, and only clients without ``all``."""
+    """Tailscale's own. Without ``all`` a client's token lists no keys for machines.
+
+    ``lists_whole``: the list has all of each key, as its description shows; clients have met nothing but ids.
+    """
+
+    def __init__(self, records: Records, *, lists_whole: bool = False) -> None:
+        super().__init__(records)
+        self._lists_whole = lists_whole
 
     def _no(self, status: int, message: str) -> Answer:
         return json_of({"message": message}, status)
@@ -189,16 +196,19 @@ class Tailscale(V2):
         return f"tskey-auth-{self._key_id(number)}-{secrets.token_hex(16)}"
 
     def _list(self, who: Token, *, everything: bool) -> list[dict[str, Any]]:
-        clients = [{"id": f"kClient{n}CNTRL"} for n, _ in enumerate(self.records.clients)]
+        clients = [{"id": f"kClient{n}CNTRL", "keyType": "client"} for n, _ in enumerate(self.records.clients)]
         if who.scopes is not None and not everything:
             return clients
         alive = [key for key in self.records.keys.values() if not self._whole(key)["invalid"]]
-        return [*clients, *({"id": key.id} for key in alive)]
+        if self._lists_whole:
+            return [*clients, *map(self._whole, alive)]
+        return [{"id": one["id"]} for one in (*clients, *map(self._whole, alive))]
 
-    def _show_key(self, key_id: str) -> Answer:
+    def _show_key(self, key_id: str, who: Token) -> Answer:
         if key_id.startswith("kClient"):
-            return json_of({"id": key_id, "keyType": "client", "scopes": ["all"], "description": "terraform"})
-        return super()._show_key(key_id)
+            shown = json_of({"id": key_id, "keyType": "client", "scopes": ["all"], "description": "terraform"})
+            return self._lacking(who, "oauth_keys") or shown
+        return super()._show_key(key_id, who)
 
     def _device(self, node: Node) -> dict[str, Any]:
         own = {"id": f"{node.id}0000", "name": f"{node.name}.tail1234.ts.net"}

@@ -68,7 +68,7 @@ class Refusals:
         return Refused(
             self._text(answer, doing),
             hint=f"the policy's tagOwners must have tailnet.tags ({self._tags()});"
-            " an OAuth client must have exactly these, none more",
+            " an OAuth client must have exactly these, or a tag that owns them there",
         )
 
     def _stranger(self, answer: Answer) -> Unreachable:

@@ -61,12 +61,12 @@ class ApiV2:
             self._revoke(key)
 
     def _description(self, key: str, item: values.Body) -> str:
-        """Tailscale's list may have nothing but ids; then the key itself is asked for."""
+        """A list may have nothing but ids; then the key itself is asked for. One we may not see is not ours."""
         if "capabilities" in item:
             return str(item.get("description", ""))
         if key not in self._described:
             answer = self._ask.send("GET", self._path_of(key))
-            whole = {} if answer.says(404) else self._ask.good(answer, f"look at key {key}")
+            whole = {} if answer.says(404) or answer.says(403) else self._ask.good(answer, f"look at key {key}")
             self._described[key] = str(whole.get("description", ""))
         return self._described[key]
 
