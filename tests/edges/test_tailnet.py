@@ -4,6 +4,7 @@ import json
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -195,6 +196,44 @@ def test_a_key_that_is_used_while_we_revoke_it_stays_and_its_node_is_ephemeral(a
     edge.revoke_keys("ci-build-1")
     (device,) = edge.devices()
     assert device.ephemeral is True
+
+
+def test_a_key_that_was_used_while_we_looked_stays_though_its_node_is_not_listed_yet(at: Open) -> None:
+    edge, site = at(Headscale(records()))
+    key = edge.mint_key("ci-build-1", seconds=300)
+
+    def use_first(request: Request, go_on: Callable[[], Answer]) -> Answer:
+        if request.path.endswith("/expire"):
+            site.records.keys[key.id].used = True
+        return go_on()
+
+    site.tamper = use_first
+    edge.revoke_keys("ci-build-1")
+    assert key.id in site.records.keys
+
+
+@pytest.mark.parametrize("stand_in", [Headscale(records()), Headscale(records(), "0.30.0")], ids=["v1", "v2"])
+def test_a_used_key_is_not_touched_so_that_it_is_known_later(at: Open, stand_in: Headscale) -> None:
+    edge, site = at(stand_in)
+    key = edge.mint_key("ci-build-1", seconds=300)
+    site.records.join(key.key.reveal(), "ci-build-1")
+    before = replace(site.records.keys[key.id])
+    edge.revoke_keys("ci-build-1")
+    assert site.records.keys[key.id] == before
+
+
+def test_a_key_that_somebody_else_revoked_first_is_fine(at: Open) -> None:
+    edge, site = at(Headscale(records(), "0.30.0"))
+    key = edge.mint_key("ci-build-1", seconds=300)
+
+    def revoke_first(request: Request, go_on: Callable[[], Answer]) -> Answer:
+        if request.method == "DELETE":
+            site.records.keys[key.id].revoked = True
+        return go_on()
+
+    site.tamper = revoke_first
+    edge.revoke_keys("ci-build-1")
+    assert site.asked[-1] == f"DELETE /api/v2/tailnet/-/keys/{key.id}"
 
 
 @pytest.mark.parametrize(
