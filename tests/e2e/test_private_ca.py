@@ -13,7 +13,7 @@ from tests.e2e.keyboard import Fleet, Job, Person, lab_up, new_fleet
 
 pytestmark = pytest.mark.e2e
 
-DEAD_PROXY = "http://192.0.2.1:3128"
+DEAD_PROXY = "http://198.51.100.1:3128"
 """An address for documentation: whatever is asked of it gets no answer, so nothing of the lab may be."""
 
 BUILD = """

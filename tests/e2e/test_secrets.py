@@ -1,5 +1,7 @@
 """No token is found where others could read it, while ``up`` runs and afterwards; and a planted one is."""
 
+import base64
+import re
 import subprocess
 import threading
 import time
@@ -13,7 +15,7 @@ import pytest
 from fleet.lab import docker_cli
 from fleet.lab.docker_cli import DockerError
 from fleet.lab.jobs import GiteaClient
-from fleet.lab.place import Lab
+from fleet.lab.place import Lab, write_private
 from tests.e2e.keyboard import Fleet
 
 pytestmark = pytest.mark.e2e
@@ -98,18 +100,40 @@ def _secrets(lab: Lab) -> dict[str, str]:
     client = GiteaClient.of(lab)
     body = client.call("POST", "/admin/actions/runners/registration-token")
     registration = body.decode().split('"token":')[1].split('"')[1]
-    return {"registration token": registration, "Gitea token": lab.gitea_token, "Hetzner token": lab.hetzner_token}
+    password = lab.gitea_package_token
+    return {
+        "registration token": registration,
+        "Gitea token": lab.gitea_token,
+        "Hetzner token": lab.hetzner_token,
+        "registry password": password,
+        "registry password as Docker stores it": base64.b64encode(f"lab:{password}".encode()).decode(),
+    }
+
+
+FOR_PULLS = "/opt/fleet/docker/config.json"
+"""Where a machine has its registry password, and must: Docker's own store, that set-up and the runner pull with."""
+
+
+def _with_registry(fleet: Fleet) -> None:
+    """The fleet pulls as somebody."""
+    file = fleet.person.folder / "packages"
+    write_private(file, fleet.lab.gitea_package_token)
+    fleet.wish(top=f'[registries."{fleet.lab.registry}"]\nuser = "lab"\npassword = {{ file = "{file}" }}')
 
 
 def test_no_token_is_found_anywhere_and_a_planted_one_is(fleet_of: Callable[..., Fleet], lab: Lab) -> None:
     fleet = fleet_of()
+    _with_registry(fleet)
     secrets = _secrets(lab)
     search = Search(fleet, secrets)
     with search.going_on():
         up = fleet.must("up", "--yes")
     assert _secrets(lab) == secrets, "the token that was used is the one that was searched for"
     _search_all(search, up.said + fleet.must("status").said)
-    assert search.found == set()
+    # Only there, for root alone, and for a moment beside it while it is written.
+    assert {one for one in search.found if not re.match(rf"file {FOR_PULLS}\S* of server 1$", one)} == set()
+    assert f"file {FOR_PULLS} of server 1" in search.found
+    assert fleet.inside(f"stat -c %a:%U {FOR_PULLS}") == "600:root"
 
     planted = Search(fleet, secrets)
     with _planted(fleet, secrets["registration token"]):
