@@ -10,6 +10,7 @@ import typer
 import yaml
 
 from fleet.cli.main import app
+from fleet.core.inventory import TailnetSettings
 from fleet.edges import inventory as inventory_file
 from tests.cli.terminal import children
 
@@ -79,7 +80,10 @@ def test_what_is_mounted_is_there(container: Json) -> None:
 def test_secrets_come_from_secrets_and_the_key_is_for_its_user_alone() -> None:
     read = inventory_file.parse(one("ConfigMap")["data"]["inventory.toml"], "inventory.toml")
     variables = {each["name"]: each for each in POD["containers"][0]["env"]}
-    assert set(variables) == {str(read.gitea.token).strip("$"), str(read.hetzner.token).strip("$")}
+    sources = (read.gitea.token, read.hetzner.token, TailnetSettings().token)
+    assert set(variables) == {str(source).strip("$") for source in sources}
+    optional = {name for name, each in variables.items() if each["valueFrom"]["secretKeyRef"].get("optional")}
+    assert optional == {str(TailnetSettings().token).strip("$")}, "a fleet may be without a tailnet"
     assert all("secretKeyRef" in each["valueFrom"] for each in variables.values())
     assert "0600" in POD["initContainers"][0]["command"]
 
