@@ -100,7 +100,10 @@ def _until_gone(world: World, observation: Observation, plan: Plan, listen: List
         later = [one.machine for one in report.outcomes if one.verdict is Verdict.DEFERRED]
         if not later or not wait:
             return Report(tuple(outcomes.values()))
-        wait_for_jobs(world, [machine for machine in machines if machine.name in later], outcomes, listen)
+        late = [machine for machine in machines if machine.name in later]
+        # The one that leaves last waits for the others, not for jobs of its own.
+        others = [machine for machine in late if machine.name != world.inventory.cache.machine]
+        wait_for_jobs(world, others or late, outcomes, listen)
         observation = observe(world)
         plan = plan_down(world.inventory, observation, world.catalog, names=later)
 

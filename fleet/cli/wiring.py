@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from fleet.core.inventory import Inventory
 from fleet.core.names import gitea_hash
-from fleet.core.preflight import check_catalog
+from fleet.core.preflight import check_cache_secret, check_catalog
 from fleet.core.secret import Secret, SecretSource
-from fleet.core.setup import host_wanted, password_key
+from fleet.core.setup import cache_secrets, password_key
 from fleet.engine.logins import explaining
 from fleet.engine.ports import Clock
+from fleet.engine.wanted import wanted_now
 from fleet.engine.world import Sessions, Shared, World
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def _world(inventory: Inventory, clock: Clock, *, ask_gitea: bool) -> World:
         operator=OperatorHere(inventory.ssh.address_from),
         stack=stack,
         user_data=shipped("cloud-init")["server.yaml"],
-        wanted={pool.name: host_wanted(inventory, pool, stack, for_hosts) for pool in inventory.pools},
+        wanted=wanted_now(inventory, cloud, tailnet, stack, for_hosts),
         catalog=catalog,
         sessions=Sessions(hosts, explaining(inventory, cloud)),
         shared=Shared(),
@@ -136,8 +137,10 @@ def _secret(inventory: Inventory, source: SecretSource, what: str) -> Secret:
 
 def _secrets_for_hosts(inventory: Inventory) -> dict[str, Secret]:
     """By the path of their key. Raises CredentialsError."""
-    wanted = {password_key(one): one.password for one in inventory.registries}
-    return {key: _secret(inventory, source, key) for key, source in wanted.items()}
+    wanted = {password_key(one): one.password for one in inventory.registries} | cache_secrets(inventory.cache)
+    found = {key: _secret(inventory, source, key) for key, source in wanted.items()}
+    check_cache_secret(inventory.cache, found)
+    return found
 
 
 def state_folder() -> Path:

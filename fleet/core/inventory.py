@@ -115,6 +115,52 @@ class Registry:
     password: SecretSource
 
 
+@dataclass(frozen=True, slots=True)
+class CacheLimits:
+    """What a cache lets go of: what nobody used for ``retention`` seconds, and the least used above these sizes, of
+    one repository and of all (``10GB``; 0 is no limit). None and empty leave the runner's own."""
+
+    retention: int | None = None
+    repo_size: str = ""
+    size: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BucketSettings:
+    """A bucket at an S3-compatible service that holds the cache of all machines."""
+
+    endpoint: str
+    bucket: str
+    region: str = ""
+    prefix: str = ""
+    access_key: SecretSource = field(default=FromEnv("FLEET_CACHE_S3_ACCESS_KEY"))
+    secret_key: SecretSource = field(default=FromEnv("FLEET_CACHE_S3_SECRET_KEY"))
+
+
+@dataclass(frozen=True, slots=True)
+class CacheSettings:
+    """Where jobs keep their caches. Without ``url``, ``machine`` and ``bucket`` each machine has its own.
+
+    ``url``: a cache server that is there already. ``machine``: the machine of the fleet that serves all, on its
+    address in the private network ``network``, or in the tailnet when that is empty; ``mirror``: it also keeps
+    copies of Docker Hub's images. ``secret``: what runners and server share.
+    """
+
+    url: str = ""
+    machine: str = ""
+    network: str = ""
+    port: int = 8088
+    mirror: bool = False
+    secret: SecretSource = field(default=FromEnv("FLEET_CACHE_SECRET"))
+    bucket: BucketSettings | None = None
+    limits: CacheLimits = CacheLimits()
+
+    @property
+    def served(self) -> bool:
+        """Whether a cache server answers for all machines."""
+        return bool(self.url or self.machine)
+
+
 class DockerSource(StrEnum):
     """Where Docker comes from."""
 
@@ -247,6 +293,7 @@ class Inventory:
     tailnet: TailnetSettings | None = None
     proxy: ProxySettings | None = None
     registries: tuple[Registry, ...] = ()
+    cache: CacheSettings = CacheSettings()
     max: int | None = None
     max_eur_per_hour: Decimal | None = None
     cron: CronSettings = CronSettings()

@@ -303,10 +303,20 @@ def runner(text: str) -> str:
 
 _UNITS = {"h": 3600, "m": 60, "s": 1}
 _LONGEST_JOB = 7 * 24 * 3600
+_LONGEST_AGE = 365 * 24 * 3600
 
 
 def duration(value: object) -> int:
     """Seconds, from a number of them or from text like 2h30m."""
+    return _time(value, _LONGEST_JOB, "one minute to 7 days")
+
+
+def age(value: object) -> int:
+    """As a duration, up to a year."""
+    return _time(value, _LONGEST_AGE, "one minute to 8760h, a year")
+
+
+def _time(value: object, longest: int, allowed_range: str) -> int:
     allowed = 'like "3h", "90m" or "1h30m", or a number of seconds'
     match value:
         case bool():
@@ -319,8 +329,8 @@ def duration(value: object) -> int:
             raise WrongError(f"{json.dumps(value)} is no time", allowed)
         case _:
             raise WrongError("is no time", allowed)
-    if not 60 <= seconds <= _LONGEST_JOB:
-        raise WrongError(f"{json.dumps(value)} is out of range", "one minute to 7 days")
+    if not 60 <= seconds <= longest:
+        raise WrongError(f"{json.dumps(value)} is out of range", allowed_range)
     return seconds
 
 

@@ -26,6 +26,7 @@ class Step(StrEnum):
     UNCORDON = "uncordon"
     BACK_AGAIN = "take the mark off"
 
+    GO_LAST = "let the others leave first"
     ASK_REPAIR = "mark for repair"
     ASK_LEAVE = "mark as draining"
     ASK_SCALE = "mark as surplus"

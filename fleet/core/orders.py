@@ -9,7 +9,7 @@ from fleet.core.secret import Secret
 @dataclass(frozen=True, slots=True)
 class ServerOrder:
     """One server to be made, in one type and location. ``user_data``: at most 32 KiB (API: POST /servers); secret,
-    as it holds the private half of the host key."""
+    as it holds the private half of the host key. ``networks``: ids of the private networks it is in."""
 
     name: str
     type: str
@@ -19,6 +19,7 @@ class ServerOrder:
     tags: Mapping[str, str]
     ssh_key: int
     firewall: int
+    networks: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,8 @@ from fleet.core.money import Catalog
 from fleet.core.names import MachineName, Tag, is_ours, read_machine_name, read_server_name
 from fleet.core.observation import Observation, Server
 from fleet.core.pricing import first_choice, limited, priced
-from fleet.core.setup import HostWanted, drift, is_flushed
+from fleet.core.serving import KEEPS, notes
+from fleet.core.setup import HostWanted, drift, is_flushed, wanted_of
 from fleet.core.tailnet import settings_for
 
 SETTLED = frozenset({Phase.IDLE, Phase.BUSY, Phase.PAUSED, Phase.HELD})
@@ -47,14 +48,14 @@ def plan_up(
 ) -> Plan:
     """What ``fleet up`` does: finish, repair, and create up to ``min`` (``add`` more, at most ``max``).
 
-    ``wanted``: what each pool's hosts should have on them, by pool. Never removes.
+    ``wanted``: what hosts should have on them, by pool, and by machine where one differs. Never removes.
     """
     machines = join(inventory, seen)
     changes: list[Change] = []
     for pool in inventory.pools:
         if only in {None, pool.name}:
             mine = [m for m in machines if m.pool is pool and m.phase not in UNWANTED]
-            changes += [into_service(machine, wanted[pool.name]) for machine in mine]
+            changes += [into_service(machine, wanted_of(wanted, machine.name, pool.name)) for machine in mine]
             have = rented(mine)
             most = min(max(pool.min, have) + add, pool.max) if add else pool.min
             changes += missing(inventory, pool, machines, seen, catalog, most)
@@ -62,7 +63,7 @@ def plan_up(
     changes += [_unwanted(m) for m in machines if (m.phase in UNWANTED or m.pool is None) and m.name not in made]
     changes = passing_by(limited(changes, inventory, seen, catalog), inventory, machines)
     plan = priced(changes, inventory, seen, catalog)
-    return replace(plan, notes=strays(inventory, seen))
+    return replace(plan, notes=(*strays(inventory, seen), *notes(inventory, seen.servers, wanted)))
 
 
 def rented(machines: Sequence[Machine]) -> int:
@@ -112,7 +113,19 @@ def plan_down(
         for machine in machines
         if not names or machine.name in names or _pool_of(machine.name) in names
     ]
+    changes = changes if force else _cache_last(inventory, changes)
     return priced(passing_by(changes, inventory, machines), inventory, seen, catalog)
+
+
+def _cache_last(inventory: Inventory, changes: Sequence[Change]) -> list[Change]:
+    """The machine that serves the cache waits for the others that leave: their last jobs may still use it."""
+    others = any(Step.STOP in one.steps and one.machine != inventory.cache.machine for one in changes)
+
+    def last(change: Change) -> bool:
+        return others and change.machine == inventory.cache.machine and Step.STOP in change.steps
+
+    reason = f"asked to leave, {KEEPS}: leaves last"
+    return [replace(one, reason=reason, steps=(Step.GO_LAST,)) if last(one) else one for one in changes]
 
 
 def into_service(machine: Machine, wanted: HostWanted) -> Change:

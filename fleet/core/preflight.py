@@ -1,11 +1,15 @@
 """What can be known to be wrong before anything is done."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 
-from fleet.core.errors import InventoryError, Problem
-from fleet.core.inventory import Inventory, Pool
+from fleet.core.errors import CredentialsError, InventoryError, Problem
+from fleet.core.inventory import CacheSettings, Inventory, Pool
 from fleet.core.money import Catalog
+from fleet.core.secret import Secret
+from fleet.core.setup.cache import SHARED
+
+SHORTEST_SECRET = 16
 
 
 def check_catalog(inventory: Inventory, catalog: Catalog) -> None:
@@ -14,6 +18,15 @@ def check_catalog(inventory: Inventory, catalog: Catalog) -> None:
     problems = [problem for pool in inventory.pools for problem in _pool(pool, catalog)]
     if problems:
         raise InventoryError(inventory.source, problems)
+
+
+def check_cache_secret(cache: CacheSettings, secrets: Mapping[str, Secret]) -> None:
+    """Raises CredentialsError when the secret of a cache that we serve could be guessed."""
+    if cache.machine and len(secrets[SHARED].reveal()) < SHORTEST_SECRET:
+        raise CredentialsError(
+            f"{SHARED} is too short: every job can reach the cache, and could try",
+            hint=f"at least {SHORTEST_SECRET} characters: openssl rand -hex 32",
+        )
 
 
 def _pool(pool: Pool, catalog: Catalog) -> Iterator[Problem]:

@@ -18,6 +18,14 @@ FINISHES_JOBS: Version = (
     11,
 )  # the first with runner.shutdown_timeout: older ones kill jobs when they stop
 FITS_DOCKER_29: Version = (1, 0, 4)  # the first with the Docker client of engine 29
+GUARDS_CACHE: Version = (
+    0,
+    6,
+    0,
+)  # the first whose cache asks who is there: older ones serve everybody who reaches them
+READS_SECRET_FILE: Version = (2, 3, 0)  # the first with cache.external_secret_file
+LIMITS_CACHE: Version = (3, 2, 0)  # the first with cache.retention, repo_size_limit and size_limit
+CACHES_IN_BUCKET: Version = (4, 0, 0)  # the first with cache.s3
 EXPANDS_VARIABLES: Version = (5, 0, 0)  # the first that reads ${NAME} in its config as a variable
 
 # Known to work with the runners named above them; Docker's archive has both for Debian and Ubuntu.

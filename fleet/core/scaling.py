@@ -20,7 +20,8 @@ from fleet.core.observation import Job, Observation
 from fleet.core.plan import into_service, missing, passing_by, rented, stray, strays, unknown
 from fleet.core.pricing import limited, paid_minutes_left, priced
 from fleet.core.record import Record
-from fleet.core.setup import HostWanted
+from fleet.core.serving import KEEPS, keeps_cache, notes
+from fleet.core.setup import HostWanted, wanted_of
 
 GHOST_GRACE = 600
 """Seconds between the pass that first sees a ghost and the one that may remove it."""
@@ -48,7 +49,7 @@ def plan_scale(
     for pool in by_priority(inventory.pools):
         demand = work.pools[pool.name]
         here = _Here(inventory, pool, size(pool, demand, serving_hosts(pool, machines)), demand, machines, seen.at)
-        changes += _pool(here, wanted[pool.name])
+        changes += _pool(here, wanted)
         least = here.size.wanted - here.taken_back + here.useless
         changes += missing(inventory, pool, machines, seen, catalog, least, f" ({here.size.reason})")
     # All that no pool has spoken for. A name that is about to get a server again is no ghost any more.
@@ -57,7 +58,8 @@ def plan_scale(
     changes = passing_by(limited(changes, inventory, seen, catalog), inventory, machines)
     if only_down:
         changes = [_only_down(change) for change in changes if change.verb not in {Verb.CREATE, Verb.LIMIT}]
-    return replace(priced(changes, inventory, seen, catalog), notes=(*_notes(work), *strays(inventory, seen)))
+    told_too = (*_notes(work), *strays(inventory, seen), *notes(inventory, seen.servers, wanted))
+    return replace(priced(changes, inventory, seen, catalog), notes=told_too)
 
 
 @dataclass(slots=True)
@@ -92,6 +94,10 @@ class _Here:
         capacity = self.pool.runner.capacity
         return sum(_takes_none(machine, capacity) for machine in self.servers) if self.demand.waiting else 0
 
+    def keeps_cache(self, machine: Machine) -> bool:
+        """Whether the others need it, busy or not."""
+        return keeps_cache(self.inventory, machine, self.machines)
+
     def left(self, machine: Machine) -> int:
         """Paid minutes left."""
         return paid_minutes_left(machine.server.created, self.at) if machine.server else 0
@@ -108,12 +114,12 @@ def _takes_none(machine: Machine, capacity: int) -> bool:
     return runner is None or not runner.online or bool(runner.disabled) or len(machine.jobs) >= capacity
 
 
-def _pool(here: _Here, wanted: HostWanted) -> list[Change]:
+def _pool(here: _Here, wanted: Mapping[str, HostWanted]) -> list[Change]:
     back = _to_take_back(here)
     here.taken_back = len(back)
     surplus = _surplus(here)
     trickle = set() if surplus else _trickle(here)
-    return [_one(here, machine, wanted, back, surplus, trickle) for machine in here.mine]
+    return [_one(here, one, wanted_of(wanted, one.name, here.pool.name), back, surplus, trickle) for one in here.mine]
 
 
 def _one(
@@ -132,7 +138,8 @@ def _one(
         return replace(_keep(machine, "taken down by a person"), hint="fleet up")
     change = into_service(machine, wanted)
     if change.verb is Verb.KEEP and machine.phase is Phase.IDLE and not change.hint:
-        return _keep(machine, f"idle, wanted: {here.size.reason}")
+        why = KEEPS if here.keeps_cache(machine) else "wanted"
+        return _keep(machine, f"idle, {why}: {here.size.reason}")
     return change
 
 
@@ -152,13 +159,15 @@ def _to_take_back(here: _Here) -> set[str]:
     leaving = [machine for machine in here.mine if _cordoned_by_pass(machine)]
     leaving.sort(key=lambda machine: (-here.left(machine), machine.name))
     room = min(here.size.wanted + here.useless, here.pool.max) - here.have
-    return {machine.name for machine in leaving[: max(room, 0)]}
+    needed = {machine.name for machine in leaving if here.keeps_cache(machine)}
+    return needed | {machine.name for machine in leaving[: max(room, 0)]}
 
 
 def _surplus(here: _Here) -> set[str]:
-    """Broken ones first, then those whose hour ends soonest. Never one that is busy, held, or paused by a person."""
+    """Broken ones first, then those whose hour ends soonest. Never one that is busy, held, or paused by a person, nor
+    the one whose cache the others use."""
     over = max(here.have - here.size.wanted, 0)
-    able = [machine for machine in here.servers if _may_leave(machine)]
+    able = [machine for machine in here.servers if _may_leave(machine) and not here.keeps_cache(machine)]
     able.sort(key=lambda machine: (machine.phase is Phase.IDLE, here.left(machine), machine.name))
     return {machine.name for machine in able[:over]}
 
@@ -179,7 +188,8 @@ def _trickle(here: _Here) -> set[str]:
     free = {m.name: here.pool.runner.capacity - len(m.jobs) for m in serving}
     for machine in sorted(serving, key=lambda one: (len(one.jobs), here.left(one), one.name)):
         others = sum(slots for name, slots in free.items() if name != machine.name)
-        few = machine.static is None and 0 < len(machine.jobs) <= here.pool.runner.capacity // 2
+        free_to_go = machine.static is None and not here.keeps_cache(machine)
+        few = free_to_go and 0 < len(machine.jobs) <= here.pool.runner.capacity // 2
         if few and here.ends(machine) and others >= len(machine.jobs) + here.demand.waiting:
             return {machine.name}
     return set()

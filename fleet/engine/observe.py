@@ -70,7 +70,7 @@ def _ask(world: World, name: str, where: Callable[[], Target], seen: Callable[[s
     """A host that fails is that machine's own row, never the end of the look."""
     try:
         parts = read_machine_name(name)
-        wanted = world.wanted.get(parts.pool) if parts else None
+        wanted = world.wanted_for(name, parts.pool) if parts else None
         facts = probe(world.sessions.get(where()), world.stack, wanted)
     except HostError as error:
         world.sessions.drop(name)  # it may be the connection alone that is broken: the next look opens a new one

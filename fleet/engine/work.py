@@ -10,7 +10,7 @@ from fleet.core.facts import HostFacts
 from fleet.core.inventory import Pool
 from fleet.core.machine import Machine
 from fleet.core.observation import Server
-from fleet.core.setup import HostWanted
+from fleet.core.setup import HostWanted, wanted_of
 from fleet.core.static_hosts import Static
 from fleet.engine import host_memory
 from fleet.engine.ports import Host, Target
@@ -55,7 +55,7 @@ class Work:
     @property
     def wanted(self) -> HostWanted:
         """What its host should have on it."""
-        return self.world.wanted[self.change.pool]
+        return wanted_of(self.world.wanted, self.name, self.change.pool)
 
     def must_have_server(self) -> Server:
         """Its server, asked for by name when this change has not seen it yet."""
@@ -124,7 +124,7 @@ class Work:
 
     def look(self) -> HostFacts:
         """The host's facts as they are now."""
-        self.facts = probe(self.host(), self.world.stack, self.world.wanted.get(self.change.pool))
+        self.facts = probe(self.host(), self.world.stack, self.world.wanted_for(self.name, self.change.pool))
         return self.facts
 
     def disconnect(self) -> None:

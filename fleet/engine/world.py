@@ -62,6 +62,10 @@ class World:
         """The name of what this fleet shares at Hetzner: its firewall, its SSH key."""
         return f"fleet-{self.inventory.name}"
 
+    def wanted_for(self, machine: str, pool: str) -> HostWanted | None:
+        """What this machine's host should have, or None when the inventory has no such pool."""
+        return self.wanted.get(machine) or self.wanted.get(pool)
+
     @property
     def fleet_tags(self) -> dict[str, str]:
         """The tags of everything this fleet makes at Hetzner."""

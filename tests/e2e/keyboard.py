@@ -165,14 +165,14 @@ class Fleet:
         ids = {str(one["id"]) for one in self.servers()}
         return [*names, *self.shared(), *(f"container of {one}" for one in ids)]
 
-    def container(self, number: int = 1) -> str:
-        """The container that is server ``NAME-build-NUMBER``."""
-        server = next(one for one in self.servers() if one["name"] == f"{self.name}-build-{number}")
+    def container(self, number: int = 1, pool: str = "build") -> str:
+        """The container that is server ``NAME-POOL-NUMBER``."""
+        server = next(one for one in self.servers() if one["name"] == f"{self.name}-{pool}-{number}")
         return f"fleet-lab-{self.lab.name}-{server['id']}"
 
-    def inside(self, command: str, *, number: int = 1, stdin: str = "") -> str:
+    def inside(self, command: str, *, number: int = 1, pool: str = "build", stdin: str = "") -> str:
         """What a shell command on that server prints."""
-        return docker_cli.run(("exec", "-i", self.container(number), "sh", "-c", command), stdin=stdin)
+        return docker_cli.run(("exec", "-i", self.container(number, pool), "sh", "-c", command), stdin=stdin)
 
     def push(self, command: str) -> "Job":
         """A job of one command."""

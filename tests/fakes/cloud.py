@@ -116,7 +116,10 @@ class FakeCloud:
         assert order.ssh_key in {number for _, number in project.keys}
         assert order.firewall in {number for _, number in project.firewalls}
         _check_tags(order.tags)
+        assert set(order.networks) <= set(project.networks.values())
         server = project.add(order.name, order.tags, order.type, order.location)
+        server = replace(server, networks=dict.fromkeys(order.networks, f"10.0.0.{server.id % 250 + 2}"))
+        project.servers[server.id] = server
         project.created.append(order.name)
         project.machinery.power_on(server, order.user_data.reveal())
         project.clock.sleep(MAKING)

@@ -120,6 +120,11 @@ def _put(host: FakeHost, match: "re.Match[str]", stdin: str) -> Result:
     return DONE
 
 
+def _remove(host: FakeHost, match: "re.Match[str]", _stdin: str) -> Result:
+    host.disk.files.pop(match["path"], None)
+    return DONE
+
+
 def _in_place(host: FakeHost, path: str, then: Shell) -> Result:
     """The file goes where it belongs, and away again when what must follow it fails."""
     host.disk.files[path] = host.disk.files.pop(f"{path}.new")
@@ -199,7 +204,13 @@ _COMMANDS: tuple[tuple[str, str, Action], ...] = (
     ("host.wait for cloud-init", _WAIT, _wait_for_boot),
     ("host.read cloud-init", r"cloud-init status --long; tail -n 5 /var/log/cloud-init-output\.log", _say_boot),
     ("host.reload ssh", r"systemctl reload ssh", _nothing),
-    ("host.load sysctl", r"sysctl --quiet --load=/etc/sysctl\.d/60-fleet\.conf", _nothing),
+    ("host.load sysctl", r"sysctl --quiet --load=/etc/sysctl\.d/6[01]-fleet(-cache)?\.conf", _nothing),
+    (
+        "host.restart cache",
+        r"! docker container inspect fleet-cache .+ docker restart fleet-cache >/dev/null",
+        _nothing,
+    ),
+    ("host.serve cache", r"docker compose --file /opt/fleet/cache/compose\.yaml up .+", _nothing),
     ("host.reload guard", r"! systemctl is-active --quiet fleet-guard \|\| systemctl reload fleet-guard", _nothing),
     ("host.enable guard", r"systemctl daemon-reload && systemctl enable --quiet fleet-guard", _nothing),
     ("host.filter docker", r"systemctl daemon-reload && \{ .+ set-property --runtime docker \".+\"; \}", _nothing),
@@ -213,6 +224,7 @@ _COMMANDS: tuple[tuple[str, str, Action], ...] = (
     ("host.reload units", r"systemctl daemon-reload", _nothing),
     ("host.enable docker", r"systemctl enable --now --quiet docker", _enable_docker),
     ("host.restart docker", r"systemctl restart docker", _restart_docker),
+    ("host.remove file", r"rm -f (?P<path>\S+)", _remove),
     ("host.hold", r"apt-mark hold (?P<packages>.+) >/dev/null", _hold),
     ("host.pull", r"docker pull --quiet (?P<image>\S+)", _pull),
     ("host.compose up", _COMPOSE, _compose),

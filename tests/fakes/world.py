@@ -12,12 +12,14 @@ from fleet.core.machine import Machine, join
 from fleet.core.observation import Observation, Server
 from fleet.core.plan import plan_down, plan_up
 from fleet.core.report import Event, Report
-from fleet.core.setup import host_wanted
+from fleet.core.secret import Secret
+from fleet.core.setup import cache_secrets
 from fleet.engine import apply as engine_apply
 from fleet.engine import passes
 from fleet.engine.logins import explaining
 from fleet.engine.observe import observe
 from fleet.engine.ports import Clock, Cloud, Gitea, Hosts, Tailnet
+from fleet.engine.wanted import wanted_now
 from fleet.engine.world import Limits, Sessions, Shared, World
 from tests.fakes.calls import Calls, Counted, Moment, ProcessClock
 from tests.fakes.clock import FakeClock
@@ -31,6 +33,7 @@ from tests.fakes.tailnet import FakeTailnet, Network
 STACK = shipped("stack")
 USER_DATA = shipped("cloud-init")["server.yaml"]
 LIMITS = Limits(ssh=120, cloud_init=60, stop=20, online=30, foreign_key=20)
+SHARED = Secret("what runners and their cache share")
 
 
 def build_pool(name: str = "build", *, least: int = 1, most: int = 3, capacity: int = 1, log: str = "info") -> Pool:
@@ -168,7 +171,7 @@ def build_world(outside: FakeWorld, inventory: Inventory, calls: Calls) -> World
         operator=outside.operator,
         stack=STACK,
         user_data=USER_DATA,
-        wanted={pool.name: host_wanted(inventory, pool, STACK) for pool in inventory.pools},
+        wanted=wanted_now(inventory, cloud, tailnet, STACK, dict.fromkeys(cache_secrets(inventory.cache), SHARED)),
         catalog=CATALOG,
         sessions=Sessions(hosts, explaining(inventory, cloud)),
         shared=Shared(),

@@ -189,6 +189,14 @@ def test_a_runner_has_its_own_cache_another_s_or_none(tmp_path: Path) -> None:
     own.close()
 
 
+def test_the_secret_may_stand_in_a_file_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("hush\n")
+    given = f"cache: {{external_server: http://10.0.0.2:8088/, external_secret_file: {tmp_path / 'secret'}}}"
+    assert Config.load(written(tmp_path, given)).cache_secret == "hush"
+    with pytest.raises(RunnerError, match=r"read cache\.external_secret_file"):
+        Config.load(written(tmp_path, given.replace("/secret", "/nothing")))
+
+
 def test_a_server_elsewhere_needs_a_secret(tmp_path: Path) -> None:
     with pytest.raises(RunnerError, match=r"external_server is set but cache\.external_secret is empty"):
         Config.load(written(tmp_path, "cache: {external_server: http://10.0.0.2:8088/}"))

@@ -13,6 +13,7 @@ Facts in, commands out. A host that has everything gets no command.
     changes    what differs, and the commands for it
 """
 
+from fleet.core.setup.cache import cache_secrets
 from fleet.core.setup.changes import Drift, changes, drift, first_changes, in_place, probe_arguments, same_url
 from fleet.core.setup.docker import DAEMON_JSON, daemon_file, docker_packages
 from fleet.core.setup.guard import guard_changes, is_flushed
@@ -31,7 +32,7 @@ from fleet.core.setup.values import (
     Run,
     WantedFile,
 )
-from fleet.core.setup.wanted import config_hash, host_wanted
+from fleet.core.setup.wanted import config_hash, fleet_wanted, host_wanted, wanted_of
 
 __all__ = [
     "COMPOSE",
@@ -49,12 +50,14 @@ __all__ = [
     "PutFile",
     "Run",
     "WantedFile",
+    "cache_secrets",
     "changes",
     "config_hash",
     "daemon_file",
     "docker_packages",
     "drift",
     "first_changes",
+    "fleet_wanted",
     "guard_changes",
     "host_wanted",
     "in_place",
@@ -62,4 +65,5 @@ __all__ = [
     "password_key",
     "probe_arguments",
     "same_url",
+    "wanted_of",
 ]

@@ -99,7 +99,7 @@ def _changes(facts: HostFacts, wanted: HostWanted) -> Iterator[HostChange]:
 def _file(facts: HostFacts, file: WantedFile) -> Iterator[HostChange]:
     if facts.files.get(file.path) == file.digest:
         return
-    yield PutFile(file, f"write {file.path}")
+    yield PutFile(file, f"write {file.path}", file.restarts and not file.then)
     if file.then:
         yield Run(in_place(file), file.what or f"apply {file.path}", file.seconds, file.restarts)
 

@@ -36,9 +36,11 @@ def _daemon_file(open_files: int, active: bool, bridge: str, docker: DockerSetti
         "log-opts": {"max-size": "10m", "max-file": "3"},
         "default-ulimits": {"nofile": {"Name": "nofile", "Soft": soft, "Hard": hard}},
     }
+    settings = joined_settings(settings, json.loads(more))
     if docker.registry_mirror:
-        settings["registry-mirrors"] = [docker.registry_mirror]
-    content = json.dumps(joined_settings(settings, json.loads(more)), indent=2) + "\n"
+        # After what a part brings: the fleet's own mirror is nearer, and gets its copies from this one.
+        settings = joined_settings(settings, {"registry-mirrors": [docker.registry_mirror]})
+    content = json.dumps(settings, indent=2) + "\n"
     if not active:
         return WantedFile(DAEMON_JSON, content)
     restart = "systemctl restart docker"

@@ -11,10 +11,16 @@ from fleet.core.yaml_text import Plain, merge
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What the edges give: the files of ``fleet/stack`` by name, and secrets by the path of their key."""
+    """What the edges give: the files of ``fleet/stack`` by name, and secrets by the path of their key.
+
+    ``cache_at``: the address of the machine that serves the fleet's cache, empty while there is none. ``machine``:
+    the one machine that all this is for, where it differs from the others of its pool.
+    """
 
     stack: Mapping[str, str]
     secrets: Mapping[str, Secret] = field(default_factory=dict)
+    machine: str = ""
+    cache_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +29,8 @@ class Part:
 
     ``before_docker``, ``after_docker``: files, in order. ``gone``: files of ours that must not be there any more.
     ``daemon``: the Docker daemon's settings.
-    ``runner``: the runner's own configuration. ``environment``, ``mounts``: of the runner's container, mounts as
+    ``runner``: the runner's own configuration, where a text that is a key of ``runner_secrets`` stands for that
+    secret. ``environment``, ``mounts``: of the runner's container, mounts as
     ``SOURCE:TARGET:ro``. ``job_environment``, ``job_mounts`` (``SOURCE:TARGET``, read-only), ``job_options`` (of
     ``docker create``, one word each): of every job's container.
     """
@@ -39,6 +46,7 @@ class Part:
     job_mounts: tuple[str, ...] = ()
     job_options: tuple[str, ...] = ()
     gone: tuple[GoneFile, ...] = ()
+    runner_secrets: Mapping[str, Secret] = field(default_factory=dict)
 
 
 def joined(parts: Iterable[Part]) -> Part:
@@ -57,6 +65,7 @@ def joined(parts: Iterable[Part]) -> Part:
             whole.job_mounts + part.job_mounts,
             whole.job_options + part.job_options,
             whole.gone + part.gone,
+            {**whole.runner_secrets, **part.runner_secrets},
         )
     return whole
 

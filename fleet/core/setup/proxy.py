@@ -19,13 +19,13 @@ RESTART = "systemctl daemon-reload && { ! systemctl --quiet is-active docker || 
 HEAD = "# Written by fleet: [proxy]\n"
 
 
-def proxy(inventory: Inventory, pool: Pool, _given: Given) -> Part:
+def proxy(inventory: Inventory, pool: Pool, given: Given) -> Part:
     """Nothing without ``[proxy]``, and what an earlier one has left on the host goes."""
     settings = inventory.proxy
     if settings is None:
         daemon = GoneFile(DAEMON, RESTART, seconds=120, restarts=True, what="restart Docker without a proxy")
         return Part(gone=(GoneFile(APT), GoneFile(SCRIPTS), daemon))
-    both = _environment(settings, _direct(inventory, pool, settings))
+    both = _environment(settings, _direct(inventory, pool, settings, given.cache_at))
     return Part(
         before_docker=(
             WantedFile(APT, _apt(settings)),
@@ -51,15 +51,16 @@ def _environment(settings: ProxySettings, direct: str) -> dict[str, str]:
     return {**large, **{name.lower(): value for name, value in large.items()}}
 
 
-def _direct(inventory: Inventory, pool: Pool, settings: ProxySettings) -> str:
+def _direct(inventory: Inventory, pool: Pool, settings: ProxySettings, cache_at: str) -> str:
     """What is never asked of a proxy: the host itself, its bridge (where the cache is) and job networks, Gitea, what
-    is in the tailnet, the mirror. Addresses stand alone too: not every client reads networks."""
+    is in the tailnet, the mirror, the fleet's cache. Addresses stand alone too: not every client reads networks."""
     bridge = ipaddress.ip_interface(pool.docker.bip)
-    urls = (inventory.gitea.url, inventory.gitea.runner_url, pool.docker.registry_mirror)
+    urls = (inventory.gitea.url, inventory.gitea.runner_url, pool.docker.registry_mirror, inventory.cache.url)
     names = (host for url in urls if (host := urlsplit(url).hostname))
     tailnet = inventory.tailnet.hosts if inventory.tailnet else ()
     own = ("localhost", "127.0.0.1", "::1", str(bridge.ip), str(bridge.network), pool.docker.address_pool)
-    return ",".join(dict.fromkeys((*own, *names, *tailnet, *settings.no_proxy)))
+    cache = (cache_at,) if cache_at else ()
+    return ",".join(dict.fromkeys((*own, *names, *cache, *tailnet, *settings.no_proxy)))
 
 
 def _apt(settings: ProxySettings) -> str:

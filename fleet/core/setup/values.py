@@ -26,8 +26,9 @@ FINGERPRINT_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class WantedFile:
-    """A file on the host. ``then`` is run after it changed, for at most ``seconds``; ``restarts``: that restarts
-    something. ``what`` is shown to the person who waits. Content that is a secret is never part of a fingerprint."""
+    """A file on the host. ``then`` is run after it changed, for at most ``seconds``; ``restarts``: that, or what reads
+    it anew, restarts something. ``what`` is shown to the person who waits. Content that is a secret is never part of a
+    fingerprint."""
 
     path: str
     content: str | Secret

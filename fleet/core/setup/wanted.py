@@ -4,13 +4,15 @@ import hashlib
 import ipaddress
 import json
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from string import Template
 
 from fleet.core.inventory import Inventory, Pool
 from fleet.core.labels import images
-from fleet.core.names import fleet_label
+from fleet.core.names import fleet_label, read_server_name
 from fleet.core.runner_version import config_text, read_runner
 from fleet.core.secret import Secret
+from fleet.core.setup.cache import cache_part
 from fleet.core.setup.guard import guard
 from fleet.core.setup.part import Given, Part, jobs_config, joined
 from fleet.core.setup.proxy import SCRIPTS, proxy
@@ -28,8 +30,34 @@ GRACE_MARGIN = 60
 """Seconds Docker waits for the runner beyond that."""
 
 
-PARTS: tuple[Callable[[Inventory, Pool, Given], Part], ...] = (proxy, trust, registries, guard, tailnet)
+PARTS: tuple[Callable[[Inventory, Pool, Given], Part], ...] = (
+    proxy,
+    trust,
+    registries,
+    guard,
+    tailnet,
+    cache_part,
+)
 """What adds to a host beside the classic stack: one function for each concern, in the order of their files."""
+
+
+def fleet_wanted(
+    inventory: Inventory, stack: Mapping[str, str], secrets: Mapping[str, Secret], cache_at: str = ""
+) -> dict[str, HostWanted]:
+    """What each pool's hosts should have, by the name of the pool; and, by its own name, the one machine that
+    serves the fleet's cache, once it has an address: ``cache_at``."""
+    given = Given(stack, secrets, cache_at=cache_at)
+    made = {pool.name: _host_wanted(inventory, pool, given) for pool in inventory.pools}
+    name = read_server_name(inventory.cache.machine)
+    pool = inventory.pool(name.pool) if name else None
+    if pool is not None and cache_at:
+        made[str(name)] = _host_wanted(inventory, pool, replace(given, machine=str(name)))
+    return made
+
+
+def wanted_of(wanted: Mapping[str, HostWanted], machine: str, pool: str) -> HostWanted:
+    """What this machine should have: its own, or what all of its pool should."""
+    return wanted.get(machine) or wanted[pool]
 
 
 def host_wanted(
@@ -37,18 +65,21 @@ def host_wanted(
 ) -> HostWanted:
     """What this pool's hosts should have. ``stack``: the files of ``fleet/stack`` by name; ``secrets``: those that
     go on hosts, by the path of their key."""
-    given = Given(stack, secrets or {})
+    return _host_wanted(inventory, pool, Given(stack, secrets or {}))
+
+
+def _host_wanted(inventory: Inventory, pool: Pool, given: Given) -> HostWanted:
     part = joined(make(inventory, pool, given) for make in (_classic, *PARTS, _commands))
     bridge = _bridge(pool)
     labels = _labels(inventory, pool)
     config = _runner_config(pool, part, labels, bridge)
-    compose = _compose(pool, part, stack["compose.yaml"], bridge, config)
+    compose = _compose(pool, part, given.stack["compose.yaml"], bridge, config)
     return HostWanted(
         docker=pool.docker,
         before_docker=part.before_docker,
         after_docker=(
             *part.after_docker,
-            WantedFile(f"{HOME}/config.yaml", config, 0o600),
+            _config_file(config, part.runner_secrets),
             WantedFile(COMPOSE, compose),
         ),
         packages=part.packages,
@@ -109,6 +140,17 @@ def _runner_config(pool: Pool, part: Part, labels: tuple[str, ...], bridge: str)
     own: dict[str, Plain] = dict(runner.extra)  # type: ignore[arg-type]  # checked at the edge
     config = merge(merge(merge(base, part.runner), own), jobs_config(part, own))
     return f"# Written by fleet; the next `fleet up` writes it again.\n{config_text(to_yaml(config), version)}"
+
+
+def _config_file(config: str, secrets: Mapping[str, Secret]) -> WantedFile:
+    """The runner's configuration, its secrets filled in. The hash on the container knows nothing of those: a new one
+    counts as what restarts the runner."""
+    path = f"{HOME}/config.yaml"
+    if not secrets:
+        return WantedFile(path, config, 0o600)
+    for mark, secret in secrets.items():
+        config = config.replace(json.dumps(mark), json.dumps(secret.reveal(), ensure_ascii=False))
+    return WantedFile(path, Secret(config), 0o600, restarts=True)
 
 
 def _compose(pool: Pool, part: Part, template: str, bridge: str, config: str) -> str:

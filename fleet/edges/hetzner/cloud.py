@@ -9,6 +9,7 @@ from hcloud.actions import BoundAction
 from hcloud.firewalls import Firewall
 from hcloud.images import Image
 from hcloud.locations import Location
+from hcloud.networks import Network
 from hcloud.server_types import ServerType
 from hcloud.servers import BoundServer
 from hcloud.servers import Server as ServerId
@@ -267,6 +268,7 @@ def _create(client: Client, order: ServerOrder, image: Image) -> tuple[Server, l
         user_data=order.user_data.reveal(),
         labels=dict(order.tags),
         location=Location(name=order.location),
+        networks=[Network(id=number) for number in order.networks] or None,
     )
     return from_server(answer.server), [answer.action, *(answer.next_actions or ())]
 

@@ -11,7 +11,8 @@ MOST_MACHINES = 9999  # the machine name has four digits for its number: core/na
 
 SecretKey = Annotated[SecretSource, PlainValidator(rules.secret)]
 Machines = Annotated[int, AfterValidator(rules.between(0, MOST_MACHINES))]
-Word = Annotated[str, AfterValidator(rules.form(r"[A-Za-z0-9][A-Za-z0-9._-]*", "name", "letters, digits, . _ and -"))]
+word = rules.form(r"[A-Za-z0-9][A-Za-z0-9._-]*", "name", "letters, digits, . _ and -")
+Word = Annotated[str, AfterValidator(word)]
 Words = Annotated[list[Word], AfterValidator(rules.not_empty), AfterValidator(rules.each_once)]
 
 

@@ -9,6 +9,7 @@ from fleet.core import inventory_rules as rules
 from fleet.core.inventory import CronSettings, GiteaSettings, HetznerSettings, SshSettings
 from fleet.core.names import FLEET_NAME, POOL_NAME
 from fleet.edges.inventory.base import Machines, SecretKey, Table, context
+from fleet.edges.inventory.cache import CacheTable
 from fleet.edges.inventory.docker import DockerTable
 from fleet.edges.inventory.pool import PoolTable
 from fleet.edges.inventory.tailnet import Route, TailnetTable
@@ -78,6 +79,7 @@ class InventoryTable(Table):
     proxy: ProxyTable = Field(default_factory=ProxyTable)
     registries: dict[RegistryName, RegistryTable] = {}
     pools: Annotated[dict[_PoolName, PoolTable], AfterValidator(rules.some_pool)]
+    cache: CacheTable = Field(default_factory=CacheTable.model_construct)
     max: Machines | None = None
     max_eur_per_hour: Annotated[Decimal, PlainValidator(rules.euros)] | None = None
     cron: CronTable = Field(default_factory=CronTable)
@@ -87,6 +89,14 @@ class InventoryTable(Table):
     def _hand_down(cls, pools: object, info: ValidationInfo) -> object:
         context(info)["docker"] = info.data.get("docker")
         return pools
+
+    @field_validator("cache", mode="before")
+    @classmethod
+    def _show_the_pools(cls, cache: object, info: ValidationInfo) -> object:
+        pools = info.data.get("pools") or {}
+        joined = info.data.get("tailnet") is not None and all(one.tailnet is not False for one in pools.values())
+        context(info).update(fleet=info.data.get("name"), pools=pools, joined=joined)
+        return cache
 
     @field_validator("max")
     @classmethod

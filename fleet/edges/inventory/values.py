@@ -18,6 +18,7 @@ from fleet.core.inventory import (
     SshSettings,
 )
 from fleet.core.runner_version import RunnerImage, engine_for, read_runner, warning
+from fleet.edges.inventory.cache import cache_of
 from fleet.edges.inventory.docker import docker_of
 from fleet.edges.inventory.pool import PoolTable
 from fleet.edges.inventory.tables import GiteaTable, InventoryTable, SshTable
@@ -37,6 +38,7 @@ def inventory_of(table: InventoryTable, source: str) -> Inventory:
         tailnet=tailnet_of(table.tailnet),
         proxy=proxy_of(table.proxy),
         registries=registries_of(table.registries),
+        cache=cache_of(table.cache),
         max=table.max,
         max_eur_per_hour=table.max_eur_per_hour,
         cron=CronSettings(table.cron.minutes, table.cron.ping_url, tuple(table.cron.alert)),

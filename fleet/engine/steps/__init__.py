@@ -34,6 +34,8 @@ def do(step: Step, work: Work) -> None:
             enter.uncordon(work)
         case Step.BACK_AGAIN:
             enter.back_again(work)
+        case Step.GO_LAST:
+            leave.go_last(work)
         case Step.ASK_REPAIR | Step.ASK_LEAVE | Step.ASK_SCALE:
             leave.ask(work, step)
         case Step.CORDON:

@@ -13,6 +13,7 @@ from fleet.core.observation import Server, ServerStatus
 from fleet.core.orders import ServerOrder
 from fleet.core.pricing import choices, growth_refused, server_price
 from fleet.core.secret import Secret
+from fleet.core.serving import networks_of
 from fleet.core.ssh_key import sshkey_tag
 from fleet.engine import firewall
 from fleet.engine.steps import leave
@@ -129,6 +130,7 @@ def _order(work: Work, type_name: str, location: str, keys: _Keys, price: Price 
             "key", lambda: world.cloud.ensure_ssh_key(world.shared_name, keys.login, world.fleet_tags)
         ),
         firewall=firewall.ensure(world),
+        networks=tuple(world.cloud.network_id(name) for name in networks_of(world.inventory)),
     )
 
 

@@ -12,6 +12,7 @@ from fleet.core.lifecycle import Step
 from fleet.core.machine import Asker, asker_of, draining_label, is_held
 from fleet.core.names import Tag, fleet_label, is_ours
 from fleet.core.observation import Job, JobState, Runner
+from fleet.core.serving import KEEPS
 from fleet.core.setup import CONTAINER, FETCH_TIMEOUT
 from fleet.engine.steps.credentials import credentials
 from fleet.engine.wait import wait_for
@@ -22,6 +23,11 @@ FLIGHT = FETCH_TIMEOUT + 1
 
 
 ASKERS = {Step.ASK_REPAIR: Asker.REPAIR, Step.ASK_SCALE: Asker.SCALE, Step.ASK_LEAVE: Asker.PERSON}
+
+
+def go_last(work: Work) -> None:
+    """Not while others leave that use what this one serves: a later look finds it alone, and asks it to leave."""
+    raise Deferred(f"{work.name} {KEEPS}: it leaves last")
 
 
 def ask(work: Work, step: Step) -> None:

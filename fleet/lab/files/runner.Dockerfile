@@ -2,4 +2,7 @@
 ARG JOB
 FROM ${JOB}
 COPY stand_in_runner.py /usr/local/bin/stand_in_runner.py
+# By both names that the real program has had.
+RUN cd /usr/local/bin && chmod 755 stand_in_runner.py && ln -s stand_in_runner.py gitea-runner && \
+    ln -s stand_in_runner.py act_runner
 ENTRYPOINT ["python3", "-u", "/usr/local/bin/stand_in_runner.py"]

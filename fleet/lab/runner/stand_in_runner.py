@@ -293,6 +293,16 @@ def go_duration(value: float) -> str:
     return f"{text}{rest:g}s"
 
 
+def _secret_in(file: str) -> str:
+    """What stands in ``cache.external_secret_file``, which runners have from 2.3 on."""
+    if not file:
+        return ""
+    try:
+        return Path(file).read_text().strip()
+    except OSError as error:
+        raise RunnerError(f"invalid configuration: read cache.external_secret_file {file}: {error}") from error
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     """The keys of ``config.yaml`` that matter here; times are seconds."""
@@ -366,7 +376,7 @@ class Config:
             cache_host=cache.get("host") or "",
             cache_port=int(cache.get("port") or 0),
             cache_server=cache.get("external_server") or "",
-            cache_secret=cache.get("external_secret") or "",
+            cache_secret=cache.get("external_secret") or _secret_in(cache.get("external_secret_file") or ""),
         )
 
 
