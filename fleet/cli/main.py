@@ -32,6 +32,7 @@ COMMANDS = {
     "logs": ("fleet.cli.logs:logs", "Print what a machine's runner, its Docker or its set-up has written."),
     "exec": ("fleet.cli.exec:exec_", "Run a command on machines, all at once."),
     "ssh": ("fleet.cli.ssh:ssh", "Log in to a machine, or run a command there; let yourself in."),
+    "rotate": ("fleet.cli.rotate:app", "New SSH key, or new runner credentials, for all machines."),
     "cost": ("fleet.cli.cost:cost", "Show what each machine costs, and what nobody used."),
     "cron": ("fleet.cli.cron:app", "Passes from your crontab: install, show, remove."),
     "lab": ("fleet.cli.lab:app", "A Hetzner and a Gitea on this machine, to try it all."),

@@ -19,6 +19,7 @@ VERB_STYLES = {
     Verb.REMOVE: "red",
     Verb.DRAIN: "yellow",
     Verb.TAKE_BACK: "green",
+    Verb.ROTATE: "green",
     Verb.REFUSE: "bold red",
     Verb.LIMIT: "bold yellow",
 }

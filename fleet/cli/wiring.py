@@ -21,6 +21,8 @@ from fleet.engine.world import Sessions, Shared, World
 if TYPE_CHECKING:
     from fleet.edges.gitea import GiteaHttp
     from fleet.edges.hetzner import HetznerCloud
+    from fleet.edges.own_key import OwnKey
+    from fleet.edges.ssh import SshHosts
     from fleet.edges.ssh_keys import OperatorKey
     from fleet.edges.tailnet import TailnetHttp
 
@@ -65,17 +67,15 @@ def open_world(option: str | None, *, ask_gitea: bool = True) -> Iterator[World]
 def _world(inventory: Inventory, clock: Clock, *, ask_gitea: bool) -> World:
     from fleet.edges import schedules
     from fleet.edges.operator import OperatorHere
-    from fleet.edges.ssh import SshHosts
 
     gitea, cloud = open_gitea(inventory), open_cloud(inventory)
-    key, for_hosts = open_key(inventory), _secrets_for_hosts(inventory)
+    hosts, for_hosts = open_hosts(inventory), _secrets_for_hosts(inventory)
     tailnet = open_tailnet(inventory)
     catalog = cloud.catalog()
     check_catalog(inventory, catalog)
     inventory = schedules.effective(inventory, cloud.now())
     if ask_gitea:
         gitea.version()
-    hosts = SshHosts(key)
     stack = shipped("stack")
     return World(
         inventory=inventory,
@@ -127,6 +127,35 @@ def open_key(inventory: Inventory) -> "OperatorKey":
     locked = inventory.ssh.passphrase
     passphrase = _secret(inventory, locked, "ssh.passphrase") if locked else None
     return OperatorKey.from_settings(inventory.ssh, inventory.name, _config_folder(), passphrase)
+
+
+def key_of_file(inventory: Inventory, path: Path) -> "OperatorKey":
+    """A private key that a person names, opened by the inventory's passphrase if it has one."""
+    from fleet.edges.ssh_keys import OperatorKey
+
+    locked = inventory.ssh.passphrase
+    return OperatorKey(path.expanduser(), passphrase=_secret(inventory, locked, "ssh.passphrase") if locked else None)
+
+
+def own_key(inventory: Inventory) -> "OwnKey":
+    """The files of the fleet's own key, while another takes its place."""
+    from fleet.edges.own_key import OwnKey
+
+    return OwnKey(_config_folder() / f"{inventory.name}.ed25519")
+
+
+def open_hosts(inventory: Inventory) -> "SshHosts":
+    """Logs in with the key as it is now."""
+    from fleet.edges.ssh import SshHosts
+
+    return SshHosts(open_key(inventory))
+
+
+def only_with(key: "OperatorKey") -> "SshHosts":
+    """Logs in with this key and no other: a login proves that it opens."""
+    from fleet.edges.ssh import SshHosts
+
+    return SshHosts(key, alone=True)
 
 
 def _secret(inventory: Inventory, source: SecretSource, what: str) -> Secret:

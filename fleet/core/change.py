@@ -17,6 +17,7 @@ class Verb(StrEnum):
     DRAIN = "drain"
     REMOVE = "remove"
     TAKE_BACK = "take back"
+    ROTATE = "rotate"
     REFUSE = "refuse"
     LIMIT = "limit"
 

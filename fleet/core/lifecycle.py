@@ -40,6 +40,10 @@ class Step(StrEnum):
 
     CLEAR = "take the stack off"
 
+    RENEW = "register anew"
+    ADD_KEY = "prove the new SSH key"
+    DROP_KEY = "take the old SSH key off"
+
     NOTE_GHOST = "note the ghost"
     FORGET_GHOST = "remove the ghost"
 

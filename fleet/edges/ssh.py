@@ -44,7 +44,8 @@ logging.getLogger("paramiko").propagate = False
 class SshHosts:
     """Opens connections, from many threads at once. ``connect_timeout``: seconds for each step of opening.
 
-    ``openssh``: says how static hosts are reached.
+    ``openssh``: says how static hosts are reached. ``alone``: no other key than ours is offered, which then proves that
+    it opens.
     """
 
     def __init__(
@@ -54,7 +55,9 @@ class SshHosts:
         connect_timeout: float = 10,
         lock_folder: str = "/run/lock",
         openssh: OpenSsh | None = None,
+        alone: bool = False,
     ) -> None:
+        self._alone = alone
         self._key = key
         self._timeout = connect_timeout
         self._lock_folder = lock_folder
@@ -97,7 +100,8 @@ class SshHosts:
         client = paramiko.SSHClient()
         ends.callback(hang_up, client, line)
         try:
-            with identities.keys(self._key, hop.identities, agent=hop.agent) as keys:
+            others = () if self._alone else hop.identities
+            with identities.keys(self._key, others, agent=hop.agent and not self._alone) as keys:
                 self._log_in(client, line, hop, pins, keys)
         except (paramiko.SSHException, OSError, EOFError) as error:
             raise self._explained(error, hop, pins) from error

@@ -19,7 +19,7 @@ def keys(own: OperatorKey, identities: Sequence[Path], *, agent: bool) -> Iterat
     """At least our own key, each once. ``identities``: private keys, by file, which the agent may hold too."""
     with own.unlocked() as first, ExitStack() as closing:
         held = _held(closing) if agent or identities else []
-        found = [first, *_named(identities, held), *(held if agent else ())]
+        found = [first, *own.former(), *_named(identities, held), *(held if agent else ())]
         yield list({key.asbytes(): key for key in reversed(found)}.values())[::-1][:MOST]
 
 

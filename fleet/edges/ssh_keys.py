@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from fleet.core.errors import CredentialsError
 from fleet.core.inventory import SshSettings
 from fleet.core.secret import Secret
-from fleet.core.ssh_key import fingerprint
+from fleet.core.ssh_key import fingerprint, read_public_key
 
 PUBLIC_KINDS = ("ssh-ed25519", "ssh-rsa", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-", "ssh-dss")
 """How a public key line begins."""
@@ -103,6 +103,11 @@ class OperatorKey:
         """``SHA256:...`` of the public half. Raises CredentialsError when it cannot be used."""
         return fingerprint(self.public_line())
 
+    def former(self) -> tuple[paramiko.PKey, ...]:
+        """The fleet's own key that this one has replaced, as long as some machine may know no other."""
+        old = self._path.with_name(f"{self._path.name}.old") if self._own and self._path is not None else None
+        return (_load(old, None),) if old is not None and old.exists() else ()
+
     @contextmanager
     def unlocked(self) -> Iterator[paramiko.PKey]:
         """The key, ready to sign. Raises CredentialsError."""
@@ -148,6 +153,13 @@ def _chosen(keys: tuple[paramiko.AgentKey, ...], named: Path | None) -> paramiko
             hint='name its public half: ssh.key = "~/.ssh/id_ed25519.pub"',
         )
     return keys[0]
+
+
+def public_line_at(path: Path) -> str:
+    """The public half of a key by its file, private or public. Raises CredentialsError."""
+    public = path if path.suffix == ".pub" else path.with_name(path.name + ".pub")
+    key = read_public_key(_read(public).decode(errors="replace")) if public.exists() else None
+    return key.line if key is not None else OperatorKey(path).public_line()
 
 
 def public_blob(path: Path) -> bytes:

@@ -144,5 +144,11 @@ def _done(change: Change) -> str:
             return "gets no new job, and has none"
         case Verb.TAKE_BACK:
             return "back in service"
+        case Verb.ROTATE if Step.RENEW in change.steps:
+            return "its runner has new credentials, the old ones are gone"
+        case Verb.ROTATE if Step.DROP_KEY in change.steps:
+            return "opens with the new SSH key, and with the old one no more"
+        case Verb.ROTATE:
+            return "opens with the new SSH key, too"
         case Verb.KEEP | Verb.REFUSE | Verb.LIMIT:
             return change.reason

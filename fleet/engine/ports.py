@@ -91,6 +91,9 @@ class Cloud(Protocol):
     def ensure_ssh_key(self, name: str, public_key: str, tags: Mapping[str, str]) -> int:
         """The id of our SSH key: found by fingerprint, else by name, else made."""
 
+    def remove_ssh_key(self, public_key: str, tags: Mapping[str, str]) -> bool:
+        """Delete this key if it carries all these tags; whether it was there and did."""
+
     def ssh_key_names(self) -> Mapping[str, str]:
         """The names of the project's SSH keys, ours or not, by fingerprint (``SHA256:...``)."""
 

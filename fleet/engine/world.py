@@ -30,6 +30,15 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Rotation:
+    """One SSH key takes the place of another: both as public lines. ``by_new`` logs in with the new one alone."""
+
+    old: str
+    new: str
+    by_new: Hosts
+
+
+@dataclass(frozen=True, slots=True)
 class World:
     """One run's view. ``stack`` and ``user_data`` are the shipped files by name; ``tailnet`` is None without one.
 
@@ -50,6 +59,7 @@ class World:
     shared: "Shared"
     limits: Limits = Limits()
     tailnet: Tailnet | None = None
+    rotation: Rotation | None = None
     has_cloud: bool = True
 
     @property

@@ -31,6 +31,7 @@ READS = frozenset(
         "host.lock",
         "host.unlock",
         "host.probe",
+        "host.true",
         "host.wait for cloud-init",
         "host.read cloud-init",
         "host.is running",

@@ -173,6 +173,13 @@ class FakeCloud:
         lines[number] = public_key
         return number
 
+    def remove_ssh_key(self, public_key: str, tags: Mapping[str, str]) -> bool:
+        found = [key for key in self._project.keys if self._project.key_lines[key[1]] == public_key]
+        ours = [key for key in found if tags.items() <= self._project.keys[key].items()]
+        for key in ours:
+            del self._project.keys[key], self._project.key_lines[key[1]]
+        return bool(ours)
+
     def ssh_key_names(self) -> Mapping[str, str]:
         return {fingerprint(self._project.key_lines[number]): name for name, number in self._project.keys}
 

@@ -3,12 +3,13 @@
 import base64
 import json
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
 from fleet.core.orders import Result
-from tests.fakes.host import GUARD_UNIT, RUNNER_FILE, FakeHost
+from tests.fakes.host import GUARD_UNIT, LOGIN_FILES, RUNNER_FILE, FakeHost
 from tests.fakes.tailscale import ARCHIVE_KEY, read_flags
 
 
@@ -60,6 +61,9 @@ def read(host: FakeHost, command: str, stdin: str, stack: Mapping[str, str]) -> 
     """What this command is. Raises UnknownCommand."""
     if command.startswith("sh -s -- ") and stdin == stack["probe.sh"]:
         return Shell("host.probe", lambda: Result(0, probe(host, command.split()[3:]), ""))
+    if command.startswith("sh -s -- ") and stdin == stack["login-key.sh"]:
+        words = shlex.split(command)[3:]
+        return Shell(f"host.{words[0]} key", lambda: _login_key(host, *words))
     if (found := re.fullmatch(_INSTALL, command)) and stdin == stack["run-setup.sh"]:
         packages = set(found["packages"].split())
         return Shell("host.install", lambda: _install(host, packages, stack))
@@ -111,6 +115,17 @@ def _log_out(host: FakeHost, _match: "re.Match[str]", _stdin: str) -> Result:
 
 def _forget_names(host: FakeHost, _match: "re.Match[str]", _stdin: str) -> Result:
     del host.disk.files["/opt/fleet/bin/tailnet-names"]
+    return DONE
+
+
+def _login_key(host: FakeHost, what: str, first: str, new: str = "") -> Result:
+    path = LOGIN_FILES[0]
+    lines = host.disk.files.get(path, "").splitlines()
+    has = {" ".join(line.split()[:2]) for line in lines}
+    if what == "drop" and " ".join(new.split()[:2]) not in has:
+        return Result(1, "", "the new key is not there")
+    kept = [line for line in lines if line.split()[:2] != first.split()[:2]]
+    host.disk.files[path] = "".join(f"{line}\n" for line in (kept if what == "drop" else [*kept, first]))
     return DONE
 
 
@@ -201,6 +216,7 @@ def _nothing(_host: FakeHost, _match: "re.Match[str]", _stdin: str) -> Result:
 
 _COMMANDS: tuple[tuple[str, str, Action], ...] = (
     ("host.put", _PUT, _put),
+    ("host.true", "true", _nothing),
     ("host.wait for cloud-init", _WAIT, _wait_for_boot),
     ("host.read cloud-init", r"cloud-init status --long; tail -n 5 /var/log/cloud-init-output\.log", _say_boot),
     ("host.reload ssh", r"systemctl reload ssh", _nothing),

@@ -98,10 +98,10 @@ def _public_line(raw: bytes) -> str:
 
 
 class FakeHosts:
-    """The ``Hosts`` of one process, which logs in with one key."""
+    """The ``Hosts`` of one process, which logs in with the first of its keys that is accepted."""
 
-    def __init__(self, computers: Computers, stack: Mapping[str, str], calls: Calls, key: str = OPERATOR) -> None:
-        self._key = key
+    def __init__(self, computers: Computers, stack: Mapping[str, str], calls: Calls, *keys: str) -> None:
+        self._keys = keys or (OPERATOR,)
         self._computers = computers
         self._stack = stack
         self._calls = calls
@@ -117,12 +117,12 @@ class FakeHosts:
             raise HostSilent(f"{target.name} does not answer on SSH: no connection in time")
         if now < host.other_key_until or host.host_key != target.host_key:
             raise WrongHostKey(f"{target.name} has another host key", hint="not connected")
-        if now < host.refuses_login_until or not host.lets_in(self._key):
+        if now < host.refuses_login_until or not any(map(host.lets_in, self._keys)):
             raise LoginRefused(f"{target.name} does not take our key")
         return FakeSession(host, self._computers.clock, self._stack, self._calls)
 
     def public_key(self) -> str:
-        return self._calls.make("hosts.public_key", lambda: self._key)
+        return self._calls.make("hosts.public_key", lambda: self._keys[0])
 
     def new_host_key(self) -> tuple[Secret, str]:
         return self._computers.new_host_key()

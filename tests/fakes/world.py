@@ -52,11 +52,13 @@ def build_inventory(*pools: Pool) -> Inventory:
 class FakeWorld:
     """Everything outside fleet. ``can_disable``: whether its Gitea knows ``PATCH disabled``.
 
-    ``network``: its tailnet; a process sees it when its inventory has one.
+    ``network``: its tailnet; a process sees it when its inventory has one. ``operator_keys``: the public lines that new
+    processes log in with.
     """
 
     def __init__(self, *, can_disable: bool = True) -> None:
         self.guard = threading.RLock()
+        self.operator_keys: tuple[str, ...] = ()
         self.clock = FakeClock()
         self.gitea = Instance(self.clock, can_disable)
         self.network = Network(self.clock)
@@ -159,7 +161,7 @@ def build_world(outside: FakeWorld, inventory: Inventory, calls: Calls) -> World
     """What one process works with: counted ports into the simulated world, and the files that are shipped."""
     cloud: Cloud = FakeCloud(outside.project)
     gitea: Gitea = FakeGitea(outside.gitea)
-    hosts: Hosts = FakeHosts(outside.computers, STACK, calls)
+    hosts: Hosts = FakeHosts(outside.computers, STACK, calls, *outside.operator_keys)
     clock: Clock = ProcessClock(outside.clock, calls)
     tailnet: Tailnet = FakeTailnet(outside.network)
     return World(

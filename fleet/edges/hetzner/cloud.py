@@ -161,6 +161,10 @@ class HetznerCloud:
         """The id of our SSH key: found by fingerprint, else made."""
         return self._things.ensure_ssh_key(name, public_key, tags)
 
+    def remove_ssh_key(self, public_key: str, tags: Mapping[str, str]) -> bool:
+        """Delete this key if it carries all these tags; whether it was there and did."""
+        return self._things.remove_ssh_key(public_key, tags)
+
     def ssh_key_names(self) -> Mapping[str, str]:
         """The names of the project's SSH keys, ours or not, by fingerprint (``SHA256:...``)."""
         return self._things.ssh_key_names()

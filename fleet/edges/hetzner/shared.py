@@ -37,6 +37,15 @@ class SharedThings:
             longer = f"{name}-{fingerprint.replace(':', '')[:8]}"
             return self._make_key(longer, public_key, tags, fingerprint)
 
+    def remove_ssh_key(self, public_key: str, tags: Mapping[str, str]) -> bool:
+        """Delete this key if it carries all these tags: one that a person added is left alone."""
+        fingerprint = _fingerprint(public_key)
+        key = self._gate.call("look for our SSH key", lambda client: client.ssh_keys.get_by_fingerprint(fingerprint))
+        if key is None or not tags.items() <= (key.labels or {}).items():
+            return False
+        self._gate.find(f"delete SSH key {key.name}", partial(_delete_key, key=key))
+        return True
+
     def ssh_key_names(self) -> Mapping[str, str]:
         """The names of all keys of the project, by fingerprint as OpenSSH prints it."""
         keys = self._gate.call("list SSH keys", lambda client: client.ssh_keys.get_all())

@@ -1,7 +1,7 @@
 """What each step of a machine's life does. Each looks first at what is there, so each can run twice."""
 
 from fleet.core.lifecycle import Step
-from fleet.engine.steps import create, enter, ghost, leave, static, tailnet
+from fleet.engine.steps import create, enter, ghost, keys, leave, static, tailnet
 from fleet.engine.work import Work
 
 
@@ -54,6 +54,12 @@ def do(step: Step, work: Work) -> None:
             leave.delete(work)
         case Step.CLEAR:
             static.clear(work)
+        case Step.RENEW:
+            enter.renew(work)
+        case Step.ADD_KEY:
+            keys.add(work)
+        case Step.DROP_KEY:
+            keys.drop(work)
         case Step.NOTE_GHOST:
             ghost.note(work)
         case Step.FORGET_GHOST:

@@ -211,6 +211,17 @@ def _register_anew(work: Work) -> int:
     return made.id
 
 
+def renew(work: Work) -> None:
+    """A new record for this runner, whatever the old one is like; what knew the old credentials knows nothing then.
+
+    Only on a machine that is empty and whose runner is stopped. Deletes the old record last.
+    """
+    facts = work.facts or work.look()
+    work.runner_id = _register_anew(work)
+    work.restart = True
+    _delete_leftovers(work, work.runner_id, facts)
+
+
 def runner_file(work: Work, who: Credentials) -> str:
     """The runner's own file, as its ``register`` command would write it."""
     content = {
