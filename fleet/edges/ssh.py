@@ -7,8 +7,8 @@ limit ends a connection whose other side is gone.
 import base64
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -100,12 +100,20 @@ class SshHosts:
         client = paramiko.SSHClient()
         ends.callback(hang_up, client, line)
         try:
-            others = () if self._alone else hop.identities
-            with identities.keys(self._key, others, agent=hop.agent and not self._alone) as keys:
+            with self._keys(hop) as keys:
                 self._log_in(client, line, hop, pins, keys)
         except (paramiko.SSHException, OSError, EOFError) as error:
             raise self._explained(error, hop, pins) from error
         return client
+
+    @contextmanager
+    def _keys(self, hop: Hop) -> Iterator[list[paramiko.PKey]]:
+        if self._alone:
+            with self._key.unlocked() as key:
+                yield [key]
+        else:
+            with identities.keys(self._key, hop.identities, agent=hop.agent) as keys:
+                yield keys
 
     def _log_in(
         self, client: paramiko.SSHClient, line: Line, hop: Hop, pins: Pins, keys: Sequence[paramiko.PKey]

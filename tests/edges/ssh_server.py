@@ -33,7 +33,12 @@ class SshServer:
     """Lets in who has the ``allowed`` public key line. ``attempts`` are the keys that asked to be let in."""
 
     def __init__(
-        self, host_keys: list[paramiko.PKey], allowed: str, environment: Mapping[str, str], max_sessions: int
+        self,
+        host_keys: list[paramiko.PKey],
+        allowed: str,
+        environment: Mapping[str, str],
+        max_sessions: int,
+        port: int = 0,
     ) -> None:
         self.attempts: list[str] = []
         self.users: list[str] = []
@@ -44,7 +49,7 @@ class SshServer:
         self._allowed = allowed
         self._environment = environment
         self._max_sessions = max_sessions
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", port))
         self._transports: list[_Transport] = []
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
@@ -238,9 +243,10 @@ def ssh_server(
     allowed: str,
     environment: Mapping[str, str] | None = None,
     max_sessions: int = 10,
+    port: int = 0,
 ) -> Iterator[SshServer]:
     """Runs while the block does."""
-    server = SshServer(list(host_keys), allowed, environment or {}, max_sessions)
+    server = SshServer(list(host_keys), allowed, environment or {}, max_sessions, port)
     try:
         yield server
     finally:
