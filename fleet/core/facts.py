@@ -35,7 +35,8 @@ class HostFacts:
     """One read-only look at a host. Sizes are in bytes, ``files`` are SHA-256 sums by path.
 
     ``guarded``: the rules that keep containers from the cloud's metadata are loaded.
-    ``memory``: what earlier runs left on a static host, as tags are left on a server.
+    ``memory``: what earlier runs left on a static host, as tags are left on a server. ``logins``: the lines of root's
+    authorized_keys.
     """
 
     boot: str = ""
@@ -63,6 +64,7 @@ class HostFacts:
     guarded: bool = False
     memory: Mapping[str, str] = field(default_factory=dict)
     tailnet: TailnetFacts | None = None
+    logins: tuple[str, ...] = ()
 
     @property
     def booted(self) -> bool:
@@ -96,6 +98,7 @@ def read_facts(probe: str) -> HostFacts:
         registration=_registration(one.get("registration", "")),
         container=_container(one.get("container", "")),
         tasks=tuple(many.get("task", ())),
+        logins=tuple(many.get("login", ())),
         disk_free=int(one.get("disk_free") or 0) * 1024,
         disk_size=int(one.get("disk_size") or 0) * 1024,
         clock=int(one.get("clock") or 0),

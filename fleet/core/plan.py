@@ -19,6 +19,7 @@ from fleet.core.lifecycle import (
     Step,
     on_static,
 )
+from fleet.core.logins import told_of_strangers
 from fleet.core.machine import Machine, Phase, join
 from fleet.core.money import Catalog
 from fleet.core.names import MachineName, Tag, is_ours, read_machine_name, read_server_name
@@ -55,7 +56,8 @@ def plan_up(
     for pool in inventory.pools:
         if only in {None, pool.name}:
             mine = [m for m in machines if m.pool is pool and m.phase not in UNWANTED]
-            changes += [into_service(machine, wanted_of(wanted, machine.name, pool.name)) for machine in mine]
+            kept = [(machine, into_service(machine, wanted_of(wanted, machine.name, pool.name))) for machine in mine]
+            changes += [told_of_strangers(change, machine, inventory) for machine, change in kept]
             have = rented(mine)
             most = min(max(pool.min, have) + add, pool.max) if add else pool.min
             changes += missing(inventory, pool, machines, seen, catalog, most)

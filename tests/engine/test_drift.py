@@ -20,6 +20,7 @@ from tests.engine.checks import (
     with_log,
 )
 from tests.engine.test_down import ARRIVALS, PATCH, WHEN, Arrival, in_flight
+from tests.fakes.host import LOGIN_FILES
 from tests.fakes.world import FakeWorld, build_inventory, build_pool
 
 pytestmark = pytest.mark.thorough
@@ -175,3 +176,31 @@ def test_a_job_that_arrives_while_a_killed_repair_is_finished_is_not_lost(new: I
             second.up()
             world.clock.sleep(60)
             assert_nothing_lost(world)
+
+
+def test_a_line_that_leaves_the_inventory_leaves_the_hosts(any_world: FakeWorld) -> None:
+    any_world.process(NEW_LOGINS).up()
+    logins = any_world.host("ci-build-1").disk.files
+    assert "ann@laptop" in logins[LOGIN_FILES[1]]
+    assert only(any_world.process().up()).verdict is Verdict.DONE
+    assert "ann@laptop" not in logins[LOGIN_FILES[1]]
+
+
+def test_a_line_that_a_hand_wrote_into_our_file_is_taken_out(any_world: FakeWorld) -> None:
+    any_world.process().up()
+    logins = any_world.host("ci-build-1").disk.files
+    logins[LOGIN_FILES[1]] += "ssh-ed25519 CCCC who@where\n"
+    assert "authorized_keys2" in any_world.process().plan_up()[0].changes[0].reason
+    any_world.process().up()
+    assert "who@where" not in logins[LOGIN_FILES[1]]
+
+
+def test_a_line_that_a_hand_wrote_beside_it_stays_and_is_told(any_world: FakeWorld) -> None:
+    any_world.process().up()
+    logins = any_world.host("ci-build-1").disk.files
+    logins[LOGIN_FILES[0]] += "ssh-ed25519 CCCC who@where\n"
+    process = any_world.process()
+    outcome = only(process.up())
+    assert outcome.verdict is Verdict.KEPT
+    assert "(who@where)" in outcome.text
+    assert process.calls.changes == []

@@ -256,6 +256,7 @@ def probe(host: FakeHost, arguments: list[str]) -> str:
     lines = [("boot", _boot_state(host)), ("os", "debian"), ("os_version", "13"), ("codename", "trixie")]
     lines += [("arch", "amd64"), ("open_files", "1048576"), ("docker_active", _activity(host))]
     lines += [("guarded", "yes")] if host.guarded else []
+    lines += [("login", line) for line in host.disk.files.get(LOGIN_FILES[0], "").splitlines()]
     for argument in arguments:
         kind, _, what = argument.partition(":")
         lines += _file(host, what) if kind == "file" else _package(host, what)
