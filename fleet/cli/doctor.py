@@ -6,23 +6,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from fleet.cli import wiring
+from fleet.cli.checks import check_json, checks_table, summary
 from fleet.cli.exits import FAILED, OK, with_verdict
 from fleet.cli.options import InventoryOption, JsonOption
 from fleet.cli.story import looking
 from fleet.core import doctor as core
-from fleet.core.doctor import Check, Grade, counted
+from fleet.core.doctor import Check, Grade
 from fleet.core.errors import FleetError, InventoryError, Refused
 from fleet.core.inventory import Inventory
 from fleet.core.preflight import check_catalog
 
 if TYPE_CHECKING:
     from fleet.edges.hetzner import HetznerCloud
-
-STYLES = {Grade.OK: "green", Grade.WARNING: "yellow", Grade.ERROR: "bold red"}
 
 
 @with_verdict
@@ -35,9 +32,9 @@ def doctor(json: JsonOption = False, inventory: InventoryOption = None) -> int:
         checks = list(_all(inventory, seen))
     console = Console(highlight=False)
     if json:
-        console.print_json(data={"checks": [_json(check) for check in checks]})
+        console.print_json(data={"checks": [check_json(check) for check in checks]})
     else:
-        console.print(_table(checks), _sum(checks), sep="\n")
+        console.print(checks_table(checks), summary(checks, "all is well: fleet plan"), sep="\n")
     return FAILED if any(check.grade is Grade.ERROR for check in checks) else OK
 
 
@@ -151,25 +148,3 @@ AREAS: dict[str, Callable[[Inventory], Iterator[Check]]] = {
     "cron": _cron,
 }
 """In the order a person would mend them."""
-
-
-def _table(checks: list[Check]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
-    for _ in range(2):
-        table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for check in checks:
-        fix = (f"\n-> {check.fix}", "italic") if check.fix else ""
-        table.add_row(Text(check.grade, STYLES[check.grade]), check.area, Text.assemble(check.text, fix))
-    return table
-
-
-def _sum(checks: list[Check]) -> str:
-    count = {grade: sum(check.grade is grade for check in checks) for grade in Grade}
-    if not count[Grade.ERROR] and not count[Grade.WARNING]:
-        return "all is well: fleet plan"
-    return f"{counted(count[Grade.ERROR], 'error')}, {counted(count[Grade.WARNING], 'warning')}"
-
-
-def _json(check: Check) -> dict[str, str]:
-    return {"area": check.area, "grade": check.grade.value, "text": check.text, "fix": check.fix}

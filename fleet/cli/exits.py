@@ -13,7 +13,7 @@ from typing import NoReturn, ParamSpec
 from rich.console import Console
 from rich.text import Text
 
-from fleet.core.errors import FleetError, FleetLocked, Refused
+from fleet.core.errors import FleetError, FleetLocked, HostLocked, Refused
 from fleet.core.report import Report, Verdict
 
 P = ParamSpec("P")
@@ -41,7 +41,7 @@ def with_verdict(command: Callable[P, int]) -> Callable[P, None]:
 
 
 def _code_of_error(error: FleetError) -> int:
-    if isinstance(error, FleetLocked):
+    if isinstance(error, FleetLocked | HostLocked):
         return LOCKED
     return UNTOUCHED if isinstance(error, Refused) else FAILED
 

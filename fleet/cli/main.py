@@ -30,6 +30,7 @@ COMMANDS = {
     "resume": ("fleet.cli.pause:resume", "Let passes work again."),
     "jobs": ("fleet.cli.jobs:jobs", "Show what runs where, and why the other jobs wait."),
     "logs": ("fleet.cli.logs:logs", "Print what a machine's runner, its Docker or its set-up has written."),
+    "probe": ("fleet.cli.probe:probe", "Try what jobs can do on a machine."),
     "exec": ("fleet.cli.exec:exec_", "Run a command on machines, all at once."),
     "ssh": ("fleet.cli.ssh:ssh", "Log in to a machine, or run a command there; let yourself in."),
     "rotate": ("fleet.cli.rotate:app", "New SSH key, or new runner credentials, for all machines."),

@@ -83,6 +83,7 @@ def set_scene(
             clock=clock,
             catalog=catalog(),
             wanted={one.name: host_wanted(of, one, STACK) for one in of.pools},
+            stack=STACK,
         )
 
     monkeypatch.setattr(command, "open_world", opened)

@@ -76,6 +76,17 @@ def _digest(content: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class JobContainers:
+    """How the runner makes the containers of jobs. ``cache``: its URL as jobs see it, empty where there is none;
+    ``network``: one for all, empty where each has its own; ``options``: further words for ``docker create``."""
+
+    cache: str = ""
+    network: str = ""
+    options: tuple[str, ...] = ()
+    socket: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class HostWanted:
     """What a pool's hosts should have on them. ``labels`` are in full form, ours included.
 
@@ -92,6 +103,7 @@ class HostWanted:
     bridge: str
     runner_url: str
     daemon: str = "{}"
+    jobs: JobContainers = JobContainers()
     gone: tuple[GoneFile, ...] = ()
     tailnet: TailnetSettings | None = None
 

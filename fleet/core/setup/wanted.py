@@ -3,6 +3,7 @@
 import hashlib
 import ipaddress
 import json
+import shlex
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from string import Template
@@ -19,7 +20,7 @@ from fleet.core.setup.proxy import SCRIPTS, proxy
 from fleet.core.setup.registries import registries
 from fleet.core.setup.tailnet import tailnet
 from fleet.core.setup.trust import trust
-from fleet.core.setup.values import COMPOSE, FETCH_TIMEOUT, HOME, HostWanted, WantedFile
+from fleet.core.setup.values import COMPOSE, FETCH_TIMEOUT, HOME, HostWanted, JobContainers, WantedFile
 from fleet.core.tailnet import settings_for
 from fleet.core.yaml_text import Plain, merge, to_yaml
 
@@ -72,7 +73,8 @@ def _host_wanted(inventory: Inventory, pool: Pool, given: Given) -> HostWanted:
     part = joined(make(inventory, pool, given) for make in (_classic, *PARTS, _commands))
     bridge = _bridge(pool)
     labels = _labels(inventory, pool)
-    config = _runner_config(pool, part, labels, bridge)
+    settings = _runner_settings(pool, part, labels, bridge)
+    config = _runner_config(pool, settings)
     compose = _compose(pool, part, given.stack["compose.yaml"], bridge, config)
     return HostWanted(
         docker=pool.docker,
@@ -89,6 +91,7 @@ def _host_wanted(inventory: Inventory, pool: Pool, given: Given) -> HostWanted:
         bridge=bridge,
         runner_url=inventory.gitea.runner_url,
         daemon=json.dumps(part.daemon, sort_keys=True),
+        jobs=_job_containers(settings),
         gone=part.gone,
         tailnet=settings_for(inventory, pool),
     )
@@ -119,7 +122,7 @@ def _labels(inventory: Inventory, pool: Pool) -> tuple[str, ...]:
     return (*pool.runner.labels, f"{fleet_label(inventory.name)}:{runs}")
 
 
-def _runner_config(pool: Pool, part: Part, labels: tuple[str, ...], bridge: str) -> str:
+def _runner_settings(pool: Pool, part: Part, labels: tuple[str, ...], bridge: str) -> dict[str, Plain]:
     """Ours, what the parts add, then the pool's own ``config``, which may overrule both."""
     runner = pool.runner
     base: dict[str, Plain] = {
@@ -136,10 +139,30 @@ def _runner_config(pool: Pool, part: Part, labels: tuple[str, ...], bridge: str)
         "cache": {"enabled": True, "dir": "/cache", "host": bridge, "port": runner.cache_port},
         "container": {"force_pull": False},
     }
-    version = read_runner(runner.image).version
     own: dict[str, Plain] = dict(runner.extra)  # type: ignore[arg-type]  # checked at the edge
-    config = merge(merge(merge(base, part.runner), own), jobs_config(part, own))
-    return f"# Written by fleet; the next `fleet up` writes it again.\n{config_text(to_yaml(config), version)}"
+    return merge(merge(merge(base, part.runner), own), jobs_config(part, own))
+
+
+def _runner_config(pool: Pool, settings: Mapping[str, Plain]) -> str:
+    text = config_text(to_yaml(settings), read_runner(pool.runner.image).version)
+    return f"# Written by fleet; the next `fleet up` writes it again.\n{text}"
+
+
+def _job_containers(settings: Mapping[str, Plain]) -> JobContainers:
+    """What the runner makes of its configuration (act, ``RunContext.startJobContainer``)."""
+    container, cache = _table(settings, "container"), _table(settings, "cache")
+    own = f"http://{cache.get('host')}:{cache.get('port')}/"
+    return JobContainers(
+        cache=str(cache.get("external_server") or own) if cache.get("enabled") else "",
+        network=str(container.get("network") or ""),
+        options=tuple(shlex.split(str(container.get("options") or ""))),
+        socket=container.get("docker_host") != "-",
+    )
+
+
+def _table(settings: Mapping[str, Plain], name: str) -> Mapping[str, Plain]:
+    table = settings.get(name)
+    return table if isinstance(table, Mapping) else {}
 
 
 def _config_file(config: str, secrets: Mapping[str, Secret]) -> WantedFile:
