@@ -106,12 +106,12 @@ class Work:
     def _session(self) -> Host:
         return self.world.sessions.get(self.target())
 
-    def must_run(self, command: str, what: str, *, seconds: float = 60, stdin: bytes = b"") -> str:
+    def must_run(self, command: str, what: str, *, seconds: float = 60, stdin: bytes = b"", hint: str = "") -> str:
         """What a command on the host printed. Raises CommandFailed with the end of its output."""
         result = self.host().run(command, stdin=stdin, timeout=seconds)
         if result.status != 0:
             output = "\n".join((result.out + result.err).strip().splitlines()[-12:])
-            raise CommandFailed(f"could not {what} on {self.name} (exit {result.status}):\n{output}")
+            raise CommandFailed(f"could not {what} on {self.name} (exit {result.status}):\n{output}", hint=hint)
         return result.out
 
     def put(self, path: str, content: str, mode: int) -> None:

@@ -243,8 +243,9 @@ def test_credentials_are_in_dockers_own_store_for_root_alone() -> None:
 
 def test_set_up_and_the_runner_pull_with_them_and_jobs_do_not_get_them() -> None:
     want = wanted(registries=(REGISTRY,))
-    pulls = [one.command for one in changes(fresh(), want) if isinstance(one, Run) and "pull" in one.command]
-    assert all(command.startswith("docker --config /opt/fleet/docker pull ") for command in pulls)
+    pulls = [one for one in changes(fresh(), want) if isinstance(one, Run) and "pull" in one.command]
+    assert all(one.command.startswith("docker --config /opt/fleet/docker pull ") for one in pulls)
+    assert all('[registries."HOST"]' in one.hint for one in pulls)
     assert len(pulls) == 2
     assert runner(want)["environment"]["DOCKER_CONFIG"] == "/opt/fleet/docker"
     assert "/opt/fleet/docker:/opt/fleet/docker:ro" in runner(want)["volumes"]

@@ -80,6 +80,13 @@ def test_an_expired_certificate_is_refused_with_its_name(tmp_path: Path, ca: Aut
     assert f"expired on {old.certificate.not_valid_after_utc:%Y-%m-%d}: CN=the old CA" in said
 
 
+def test_a_certificate_that_ends_soon_is_a_warning(tmp_path: Path) -> None:
+    good, short = Authority.new("good", life=timedelta(days=90)), Authority.new("short", life=timedelta(days=9))
+    (tmp_path / "ca.pem").write_text(good.pem + short.pem)
+    (sentence,) = read(tmp_path, 'gitea.ca = "ca.pem"').warnings
+    assert f"CN=short expires on {short.certificate.not_valid_after_utc:%Y-%m-%d}" in sentence
+
+
 def test_the_certificate_itself_is_no_path(tmp_path: Path, ca: Authority) -> None:
     assert "holds the certificate itself" in problem(tmp_path, f"gitea.ca = '''{ca.pem}'''")
 

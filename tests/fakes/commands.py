@@ -49,6 +49,8 @@ _FORGET_NAMES = (
     r" /opt/fleet/bin/tailnet-names\.going; \} && /opt/fleet/bin/tailnet-names\.going forget"
     r" && rm -f /opt/fleet/bin/tailnet-names\.going"
 )
+_AWAY = r"\{ \[ ! -e (?P<path>\S+) \] \|\| mv (?P=path) (?P=path)\.going; \} && (?P<then>.+) && rm -f (?P=path)\.going"
+_PROXY = r"systemctl daemon-reload && \{ ! systemctl --quiet is-active docker \|\| systemctl restart docker; \}"
 _WAIT = r"! command -v cloud-init >/dev/null \|\| timeout \d+ cloud-init status --wait >/dev/null"
 _COMPOSE = (
     r"docker compose -f /opt/fleet/compose\.yaml up --detach --quiet-pull --remove-orphans"
@@ -75,6 +77,9 @@ def read(host: FakeHost, command: str, stdin: str, stack: Mapping[str, str]) -> 
     for name, pattern, action in _COMMANDS:
         if match := re.fullmatch(pattern, command):
             return Shell(name, partial(action, host, match, stdin))
+    if away := re.fullmatch(_AWAY, command):
+        after = read(host, away["then"], "", stack)
+        return Shell(f"{after.name} without its file", lambda: _away(host, away["path"], after))
     raise UnknownCommand(command)
 
 
@@ -135,11 +140,6 @@ def _put(host: FakeHost, match: "re.Match[str]", stdin: str) -> Result:
     return DONE
 
 
-def _remove(host: FakeHost, match: "re.Match[str]", _stdin: str) -> Result:
-    host.disk.files.pop(match["path"], None)
-    return DONE
-
-
 def _in_place(host: FakeHost, path: str, then: Shell) -> Result:
     """The file goes where it belongs, and away again when what must follow it fails."""
     host.disk.files[path] = host.disk.files.pop(f"{path}.new")
@@ -148,6 +148,28 @@ def _in_place(host: FakeHost, path: str, then: Shell) -> Result:
     if result.status != 0:
         del host.disk.files[path]
     return result
+
+
+def _away(host: FakeHost, path: str, then: Shell) -> Result:
+    """The file goes; while what must follow has not been done, a mark of it stays."""
+    going = f"{path}.going"
+    if path in host.disk.files:
+        host.disk.files[going] = host.disk.files.pop(path)
+    result = then.run()
+    if result.status == 0:
+        del host.disk.files[going]
+    return result
+
+
+def _remove(host: FakeHost, match: "re.Match[str]", _stdin: str) -> Result:
+    host.disk.files.pop(match["path"], None)
+    return DONE
+
+
+def _restart_active_docker(host: FakeHost, _match: "re.Match[str]", _stdin: str) -> Result:
+    if host.disk.docker:
+        host.restart_docker()
+    return DONE
 
 
 def _wait_for_boot(host: FakeHost, _match: "re.Match[str]", _stdin: str) -> Result:
@@ -238,6 +260,8 @@ _COMMANDS: tuple[tuple[str, str, Action], ...] = (
     ("host.keep names", _NAMES, _nothing),
     ("host.forget names", _FORGET_NAMES, _forget_names),
     ("host.reload units", r"systemctl daemon-reload", _nothing),
+    ("host.update certificates", r"update-ca-certificates >/dev/null 2>&1", _nothing),
+    ("host.tell docker of the proxy", _PROXY, _restart_active_docker),
     ("host.enable docker", r"systemctl enable --now --quiet docker", _enable_docker),
     ("host.restart docker", r"systemctl restart docker", _restart_docker),
     ("host.remove file", r"rm -f (?P<path>\S+)", _remove),

@@ -33,6 +33,9 @@ DOCKER_KEY = "9DC858229FC7DD38854AE2D88D81803C0EBFCD88"
 """Fingerprint of the key of Docker's archive (docs.docker.com, install on Debian)."""
 
 
+MAY_PULL = 'is there such an image? Who pulls from a private registry is said in [registries."HOST"] of the inventory'
+
+
 @dataclass(frozen=True, slots=True)
 class Drift:
     """One thing on a host that is not what the inventory says."""
@@ -93,7 +96,8 @@ def _changes(facts: HostFacts, wanted: HostWanted) -> Iterator[HostChange]:
     ours = f"--config {CREDENTIALS_FOLDER} " if any(file.path == CREDENTIALS for file in wanted.files) else ""
     for image in wanted.images:
         if _tagged(image) not in facts.images:
-            yield Run(f"docker {ours}pull --quiet {shlex.quote(image)}", f"pull {image}", 1800)
+            command = f"docker {ours}pull --quiet {shlex.quote(image)}"
+            yield Run(command, f"pull {image}", 1800, hint=MAY_PULL)
 
 
 def _file(facts: HostFacts, file: WantedFile) -> Iterator[HostChange]:

@@ -136,13 +136,15 @@ class PutFile:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Run a command. ``seconds`` is its limit; ``as_unit``: it must survive a dropped connection."""
+    """Run a command. ``seconds`` is its limit; ``as_unit``: it must survive a dropped connection; ``hint``: where to
+    look when it fails."""
 
     command: str
     what: str
     seconds: int = 60
     restarts: bool = False
     as_unit: bool = False
+    hint: str = ""
 
 
 HostChange = PutFile | Run

@@ -3,9 +3,9 @@
 import json
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, ValidationInfo, field_validator
 
@@ -13,7 +13,11 @@ from fleet.core import inventory_rules as rules
 from fleet.core.inventory import ProxySettings, Registry
 from fleet.edges.inventory.base import SecretKey, Table, context
 
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
+
 _PROXY = ProxySettings()
+SOON = timedelta(days=30)
 
 RegistryName = Annotated[
     str,
@@ -98,6 +102,16 @@ def certificates(path: str, info: ValidationInfo) -> str:
     return _good(text, shown)
 
 
+def endings(pem: str) -> tuple[str, ...]:
+    """A sentence for each certificate that ends soon."""
+    soon = datetime.now(UTC) + SOON
+    return tuple(
+        f"gitea.ca: {_name(one)} expires on {one.not_valid_after_utc:%Y-%m-%d}: put its successor into the file too"
+        for one in (_read(pem) if pem else ())
+        if one.not_valid_after_utc < soon
+    )
+
+
 def _text(file: Path, shown: str) -> str:
     try:
         return file.read_text("ascii")
@@ -108,20 +122,30 @@ def _text(file: Path, shown: str) -> str:
         raise rules.WrongError(f"{shown} is not PEM", _AS_PEM) from None
 
 
+def _read(text: str) -> "list[Certificate]":
+    """By the library that is first needed here: a fleet without a private CA does not wait for it."""
+    from cryptography import x509
+
+    return x509.load_pem_x509_certificates(text.encode())
+
+
+def _name(one: "Certificate") -> str:
+    return one.subject.rfc4514_string() or "one without a name"
+
+
 _AS_PEM = "text that begins with -----BEGIN CERTIFICATE-----: openssl x509 -inform der -in FILE"
 
 
 def _good(text: str, shown: str) -> str:
-    """Read by the library that is first needed here: a fleet without a private CA does not wait for it."""
-    from cryptography import x509
     from cryptography.hazmat.primitives.serialization import Encoding
 
     try:
-        found = x509.load_pem_x509_certificates(text.encode())
+        found = _read(text)
     except ValueError:
         raise rules.WrongError(f"{shown} has no certificate in it that can be read", _AS_PEM) from None
     for one in found:
         if (end := one.not_valid_after_utc) < datetime.now(UTC):
-            name = one.subject.rfc4514_string() or "one without a name"
-            raise rules.WrongError(f"{shown} has a certificate that expired on {end:%Y-%m-%d}: {name}", "a newer one")
+            raise rules.WrongError(
+                f"{shown} has a certificate that expired on {end:%Y-%m-%d}: {_name(one)}", "a newer one"
+            )
     return "".join(dict.fromkeys(one.public_bytes(Encoding.PEM).decode() for one in found))

@@ -23,12 +23,12 @@ from fleet.edges.inventory.docker import docker_of
 from fleet.edges.inventory.pool import PoolTable
 from fleet.edges.inventory.tables import GiteaTable, InventoryTable, SshTable
 from fleet.edges.inventory.tailnet import tailnet_of
-from fleet.edges.inventory.trust import proxy_of, registries_of
+from fleet.edges.inventory.trust import endings, proxy_of, registries_of
 
 
 def inventory_of(table: InventoryTable, source: str) -> Inventory:
     runners = dict.fromkeys(pool.runner for pool in table.pools.values())
-    warnings = (warning(read_runner(runner)) for runner in runners)
+    warnings = (*(warning(read_runner(runner)) for runner in runners), *endings(table.gitea.ca))
     return Inventory(
         name=table.name,
         gitea=_gitea(table.gitea),

@@ -159,7 +159,7 @@ def carry_out(work: Work, change: HostChange) -> None:
             script = work.world.stack["run-setup.sh"].encode()
             work.must_run(f"sh -s -- {change.command}", change.what, seconds=change.seconds, stdin=script)
         case Run():
-            work.must_run(change.command, change.what, seconds=change.seconds)
+            work.must_run(change.command, change.what, seconds=change.seconds, hint=change.hint)
 
 
 def _check_bridge(work: Work) -> None:
