@@ -77,6 +77,9 @@ def _of_cloud(inventory: Inventory, cloud: "HetznerCloud") -> Iterator[Check]:
         yield core.of_calls(*calls)
     check_catalog(inventory, catalog)
     yield from core.of_catalog(inventory, catalog)
+    if inventory.cache.network:
+        cloud.network_id(inventory.cache.network)
+        yield core.ok("hetzner", f"cache.network: the private network {inventory.cache.network} is there")
     for pool in inventory.pools:
         architectures = {kind.architecture for name in pool.types if (kind := catalog.type(name))}
         for architecture in sorted(architectures):

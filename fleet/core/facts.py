@@ -34,6 +34,7 @@ class RunnerContainer:
 class HostFacts:
     """One read-only look at a host. Sizes are in bytes, ``files`` are SHA-256 sums by path.
 
+    ``serves_cache``: the fleet's cache server runs here.
     ``guarded``: the rules that keep containers from the cloud's metadata are loaded.
     ``memory``: what earlier runs left on a static host, as tags are left on a server. ``logins``: the lines of root's
     authorized_keys.
@@ -62,6 +63,7 @@ class HostFacts:
     open_files: int = 0
     reboot_needed: bool = False
     guarded: bool = False
+    serves_cache: bool = False
     memory: Mapping[str, str] = field(default_factory=dict)
     tailnet: TailnetFacts | None = None
     logins: tuple[str, ...] = ()
@@ -105,6 +107,7 @@ def read_facts(probe: str) -> HostFacts:
         open_files=int(one.get("open_files") or 0),
         reboot_needed=one.get("reboot_needed") == "yes",
         guarded=one.get("guarded") == "yes",
+        serves_cache=one.get("serves_cache") == "yes",
         memory=read_memory("\n".join(many.get("memory", ()))),
         tailnet=_tailnet(one, many),
     )

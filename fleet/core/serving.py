@@ -7,6 +7,7 @@ from fleet.core.machine import Machine
 from fleet.core.names import Tag, is_ours
 from fleet.core.observation import Device, Server, ServerStatus
 from fleet.core.setup import HostWanted
+from fleet.core.static_hosts import static_hosts
 
 KEEPS = "keeps the fleet's cache"
 """Why a machine that nobody else needs stays."""
@@ -24,9 +25,9 @@ def address_in_network(inventory: Inventory, servers: Sequence[Server], network:
 
 
 def outside(inventory: Inventory, servers: Sequence[Server], network: int) -> frozenset[str]:
-    """Machines that were set up outside of this network. They cannot reach the cache, and go on with their own; one
-    that is only being made gets there yet."""
-    return frozenset(
+    """Machines that are outside of this network: static hosts, and servers that were set up before. They cannot reach
+    the cache, and go on with their own; one that is only being made gets there yet."""
+    return frozenset(static_hosts(inventory)) | frozenset(
         one.name
         for one in servers
         if is_ours(one.name, one.tags, inventory.name, inventory.gitea)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from fleet.core.inventory import Inventory
-from fleet.core.names import read_server_name
+from fleet.core.names import read_machine_name
 from fleet.core.observation import Server
 from fleet.core.secret import Secret
 from fleet.core.serving import address_in_network, address_in_tailnet, outside
@@ -86,6 +86,6 @@ class _Now(Mapping[str, HostWanted]):
 
     def _own_caches(self, names: frozenset[str]) -> Mapping[str, HostWanted]:
         """What the machines should have that cannot reach it: as if there were none."""
-        parts = {name: read_server_name(name) for name in names}
+        parts = {name: read_machine_name(name) for name in names}
         pools = {name: part.pool for name, part in parts.items() if part is not None}
         return {name: self._apart[pool] for name, pool in pools.items() if pool in self._apart}

@@ -71,6 +71,7 @@ if docker_version=$(docker version --format '{{.Server.Version}}' 2>/dev/null); 
 {{.Repository}}@{{.Digest}}' | while read -r image; do say image "$image"; done
     docker ps --filter name=GITEA-ACTIONS-TASK- --format '{{.Names}}' | while read -r task; do say task "$task"; done
     format='{{.State.Status}}|{{.State.ExitCode}}|{{.RestartCount}}|{{index .Config.Labels "fleet.config"}}|{{.Config.Image}}'
+    [ -z "$(docker ps --quiet --filter name='^/?fleet-cache$')" ] || say serves_cache yes
     container=$(docker container inspect --format "$format" fleet-runner 2>/dev/null) && say container "$container"
 fi
 exit 0

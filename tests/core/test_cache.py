@@ -12,6 +12,7 @@ from fleet.core.secret import Secret
 from fleet.core.setup import (
     HostWanted,
     PutFile,
+    Run,
     changes,
     daemon_file,
     drift,
@@ -101,7 +102,7 @@ def test_a_new_secret_is_drift_that_restarts_and_changes_no_fingerprint(version:
 
 def as_is(wanted: HostWanted) -> HostFacts:
     """A host that has all of it."""
-    plain = replace(facts(), images=frozenset(wanted.images), container=None)
+    plain = replace(facts(), images=frozenset(wanted.images), container=None, serves_cache=True)
     files = {one.path: one.digest for one in (*wanted.files, daemon_file(plain, wanted))}
     return replace(plain, files=files, packages=plain.packages | set(wanted.packages))
 
@@ -210,6 +211,14 @@ def test_the_mirror_listens_on_that_address_alone_from_its_first_start() -> None
     install = next(n for n, one in enumerate(order) if "docker-registry" in one and "apt-install" in one)
     assert order.index(MIRROR_FILE) < order.index(MIRROR_UNIT) < install
     assert MIRROR_FILE in file(wanted, MIRROR_UNIT)
+
+
+def test_a_server_that_somebody_stopped_is_started_again_without_a_word_to_the_runner() -> None:
+    wanted = machine(SERVED, "ci-build-1")
+    (change,) = changes(replace(as_is(wanted), serves_cache=False), wanted)
+    assert isinstance(change, Run)
+    assert (change.what, change.restarts) == ("start the fleet's cache", False)
+    assert changes(as_is(machine(SERVED)), machine(SERVED)) == ()
 
 
 def test_what_no_longer_serves_is_taken_away_and_asked_for_either_way() -> None:

@@ -33,6 +33,7 @@ setup_running\tinactive
 docker_active\tactive
 reboot_needed\tyes
 guarded\tyes
+serves_cache\tyes
 file\taaaa  /opt/fleet/compose.yaml
 file\tbbbb  /opt/fleet/with space
 package\tdocker.io
@@ -76,6 +77,7 @@ def test_the_whole_answer_is_read() -> None:
         open_files=524288,
         reboot_needed=True,
         guarded=True,
+        serves_cache=True,
     )
 
 

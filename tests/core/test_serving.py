@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from fleet.core.change import Change, Verb
-from fleet.core.inventory import CacheSettings
+from fleet.core.inventory import CacheSettings, StaticHost
 from fleet.core.lifecycle import Step
 from fleet.core.machine import join
 from fleet.core.names import Tag
@@ -77,6 +77,11 @@ def test_new_machines_are_in_the_network_of_the_cache() -> None:
 def test_machines_that_were_set_up_elsewhere_cannot_reach_it() -> None:
     old, young = server("ci-build-2", tags=DONE), server("ci-build-3")
     assert outside(CI, [inside(), old, young], 7) == {"ci-build-2"}
+
+
+def test_a_static_host_is_not_in_the_network() -> None:
+    tower = pool(hosts=(StaticHost("tower", "192.0.2.7"),))
+    assert outside(inventory(tower, cache=CACHE), [inside()], 7) == {"ci-build.tower"}
 
 
 def test_it_is_needed_as_long_as_another_machine_is_there() -> None:

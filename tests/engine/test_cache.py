@@ -103,6 +103,16 @@ def test_no_job_is_disturbed_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     assert_nothing_lost(outside)
 
 
+def test_a_cache_that_somebody_stopped_is_started_again() -> None:
+    outside = world()
+    up(outside)
+    outside.host("ci-build-1").disk.serves_cache = False
+    plan, _ = outside.process(SERVED).plan_up()
+    assert [one.reason for one in plan.todo] == ["differs from the inventory: start the fleet's cache"]
+    up(outside)
+    assert outside.host("ci-build-1").disk.serves_cache
+
+
 def test_the_secret_is_in_no_tag_and_in_no_file_that_others_may_read() -> None:
     outside = world()
     up(outside)

@@ -232,6 +232,12 @@ def _cat_runner(host: FakeHost, _match: "re.Match[str]", _stdin: str) -> Result:
     return Result(1, "", "") if content is None else Result(0, content, "")
 
 
+def _serve(host: FakeHost, _match: "re.Match[str]", _stdin: str) -> Result:
+    assert {"/opt/fleet/cache/compose.yaml", "/opt/fleet/cache/config.yaml"} <= host.disk.files.keys()
+    host.disk.serves_cache = True
+    return DONE
+
+
 def _nothing(_host: FakeHost, _match: "re.Match[str]", _stdin: str) -> Result:
     return DONE
 
@@ -248,7 +254,7 @@ _COMMANDS: tuple[tuple[str, str, Action], ...] = (
         r"! docker container inspect fleet-cache .+ docker restart fleet-cache >/dev/null",
         _nothing,
     ),
-    ("host.serve cache", r"docker compose --file /opt/fleet/cache/compose\.yaml up .+", _nothing),
+    ("host.serve cache", r"docker compose --file /opt/fleet/cache/compose\.yaml up .+", _serve),
     ("host.reload guard", r"! systemctl is-active --quiet fleet-guard \|\| systemctl reload fleet-guard", _nothing),
     ("host.enable guard", r"systemctl daemon-reload && systemctl enable --quiet fleet-guard", _nothing),
     ("host.filter docker", r"systemctl daemon-reload && \{ .+ set-property --runtime docker \".+\"; \}", _nothing),
@@ -324,6 +330,7 @@ def _docker(host: FakeHost) -> list[tuple[str, str]]:
     lines = [("docker", "26.1.5"), ("compose", "2.26.1"), ("bridge", host.bridge)]
     lines += [("image", image) for image in sorted(host.disk.images)]
     lines += [("task", name) for name in host.tasks()]
+    lines += [("serves_cache", "yes")] if host.disk.serves_cache else []
     if container is not None:
         status = "running" if container.running else "exited"
         lines.append(("container", f"{status}|0|0|{container.config}|{container.image}"))

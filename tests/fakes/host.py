@@ -50,6 +50,7 @@ class Disk:
     docker: bool = False
     daemon: Mapping[str, object] = field(default_factory=dict)
     container: Container | None = None
+    serves_cache: bool = False
 
 
 class FakeHost:

@@ -6,9 +6,10 @@ only. It listens on the address that the other machines know, so nobody else nee
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from string import Template
 
+from fleet.core.facts import HostFacts
 from fleet.core.inventory import BucketSettings, CacheLimits, CacheSettings, Inventory, Pool
 from fleet.core.runner_version import (
     CACHES_IN_BUCKET,
@@ -21,7 +22,8 @@ from fleet.core.runner_version import (
 )
 from fleet.core.secret import Secret, SecretSource
 from fleet.core.setup.part import Given, Part, joined
-from fleet.core.setup.values import HOME, GoneFile, WantedFile
+from fleet.core.setup.trust import LOOPBACK
+from fleet.core.setup.values import HOME, GoneFile, HostWanted, Run, WantedFile
 from fleet.core.yaml_text import Plain, to_yaml
 
 SHARED, ACCESS_KEY, SECRET_KEY = "cache.secret", "cache.s3.access_key", "cache.s3.secret_key"
@@ -38,8 +40,6 @@ MIRROR_PORT = 5000
 HUB = "https://registry-1.docker.io"
 MIRROR_FILE = f"{HOME}/mirror.yaml"
 MIRROR_UNIT = "/etc/systemd/system/docker-registry.service"
-LOOPBACK = ("127.0.0.0/8", "::1/128")
-"""What Docker takes plain http from of its own accord, and from 29.10 on only while no list of ours is there."""
 
 _ANYWAY = "/etc/sysctl.d/61-fleet-cache.conf"
 _BIND = "net.ipv4.ip_nonlocal_bind"
@@ -183,6 +183,13 @@ def _compose(inventory: Inventory, pool: Pool, given: Given, config: str) -> str
     }
     digest = hashlib.sha256((config + template + repr(sorted(filled.items()))).encode()).hexdigest()
     return Template(template).substitute(filled, config_hash=digest[:16])
+
+
+def cache_changes(facts: HostFacts, wanted: HostWanted) -> Iterator[Run]:
+    """A cache server that somebody stopped is started again; one whose file is not as wanted is started with it."""
+    file = next((one for one in wanted.after_docker if one.path == COMPOSE_FILE), None)
+    if file is not None and facts.files.get(file.path) == file.digest and not facts.serves_cache:
+        yield Run(file.then, file.what, file.seconds)
 
 
 def _mirrored(at: str) -> Part:

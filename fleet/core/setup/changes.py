@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from fleet.core.facts import HostFacts
 from fleet.core.inventory import DockerSource
+from fleet.core.setup.cache import cache_changes
 from fleet.core.setup.docker import (
     ARCHIVE_PACKAGES,
     DAEMON_JSON,
@@ -94,6 +95,7 @@ def _changes(facts: HostFacts, wanted: HostWanted) -> Iterator[HostChange]:
     for file in wanted.after_docker:
         yield from _file(facts, file)
     ours = f"--config {CREDENTIALS_FOLDER} " if any(file.path == CREDENTIALS for file in wanted.files) else ""
+    yield from cache_changes(facts, wanted)
     for image in wanted.images:
         if _tagged(image) not in facts.images:
             command = f"docker {ours}pull --quiet {shlex.quote(image)}"
