@@ -4,6 +4,7 @@ Cron mails what is printed, so a failed pass prints its error once; the story go
 """
 
 import io
+import os
 import subprocess
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from fleet.cli.wiring import load_inventory, open_world, state_folder
 from fleet.core.errors import FleetError, FleetLocked
 from fleet.core.inventory import Inventory
 from fleet.core.report import Report
+from fleet.core.secret_sources import without_secrets
 from fleet.engine import passes
 
 ALERT_AFTER = 3
@@ -72,7 +74,8 @@ def _note(inventory: Inventory, code: int, text: str) -> None:
             ping.call(inventory.cron.ping_url)
     elif streak.add(_state(inventory, "bad")) == ALERT_AFTER and inventory.cron.alert:
         message = f"fleet {inventory.name}: {ALERT_AFTER} passes in a row have failed.\n{text}\n"
-        subprocess.run(list(inventory.cron.alert), input=message.encode(), timeout=60, check=False)
+        env = without_secrets(os.environ, inventory)
+        subprocess.run(list(inventory.cron.alert), input=message.encode(), env=env, timeout=60, check=False)
 
 
 def _state(inventory: Inventory, ending: str) -> Path:

@@ -1,5 +1,6 @@
 """``fleet ssh``: log in to a machine by the system's OpenSSH, its host key known, and the firewall open to us."""
 
+import os
 from typing import Annotated
 
 import typer
@@ -12,6 +13,7 @@ from fleet.core.errors import Refused
 from fleet.core.firewall import OPENED
 from fleet.core.names import is_ours
 from fleet.core.orders import Target
+from fleet.core.secret_sources import without_secrets
 from fleet.engine import firewall
 from fleet.engine.world import World, static_target, target
 
@@ -73,4 +75,4 @@ def _become(world: World, where: Target, command: list[str]) -> None:
 
     key = wiring.open_key(world.inventory).files()
     known_hosts = login.write_known_hosts(wiring.state_folder() / "known_hosts", where)
-    login.become(login.words(where, key, known_hosts, command))
+    login.become(login.words(where, key, known_hosts, command), without_secrets(os.environ, world.inventory))

@@ -12,6 +12,7 @@ from fleet.core.inventory import Inventory
 from fleet.core.names import gitea_hash
 from fleet.core.preflight import check_cache_secret, check_catalog
 from fleet.core.secret import Secret, SecretSource
+from fleet.core.secret_sources import without_secrets
 from fleet.core.setup import cache_secrets, password_key
 from fleet.engine.logins import explaining
 from fleet.engine.ports import Clock
@@ -161,7 +162,8 @@ def only_with(key: "OperatorKey") -> "SshHosts":
 def _secret(inventory: Inventory, source: SecretSource, what: str) -> Secret:
     from fleet.edges import secrets
 
-    return secrets.resolve(source, what=what, env=os.environ, base=Path(inventory.source).parent)
+    base, child_env = Path(inventory.source).parent, without_secrets(os.environ, inventory)
+    return secrets.resolve(source, what=what, env=os.environ, base=base, child_env=child_env)
 
 
 def _secrets_for_hosts(inventory: Inventory) -> dict[str, Secret]:

@@ -1,7 +1,7 @@
 """The system's own OpenSSH, led to a machine: with the host key we know, our key, and nothing guessed."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from fleet.core.errors import Refused
@@ -35,10 +35,13 @@ def write_known_hosts(folder: Path, target: Target) -> Path:
     return path
 
 
-def become(command_line: Sequence[str]) -> None:
-    """This process becomes ssh: the terminal, signals and the exit code are its own from here. Does not return."""
+def become(command_line: Sequence[str], env: Mapping[str, str]) -> None:
+    """This process becomes ssh: the terminal, signals and the exit code are its own from here. Does not return.
+
+    ``env`` is all that it knows of our environment: OpenSSH may be configured to send variables to the other side.
+    """
     try:
-        os.execvp(command_line[0], list(command_line))  # noqa: S606 - no shell is wanted
+        os.execvpe(command_line[0], list(command_line), dict(env))  # noqa: S606 - no shell is wanted
     except OSError as error:
         raise Refused(
             f"could not run {command_line[0]}: {error.strerror}",

@@ -14,11 +14,17 @@ _LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
 
 
 def resolve(
-    source: SecretSource, *, what: str, env: Mapping[str, str], base: Path, timeout: float = COMMAND_TIMEOUT
+    source: SecretSource,
+    *,
+    what: str,
+    env: Mapping[str, str],
+    base: Path,
+    timeout: float = COMMAND_TIMEOUT,
+    child_env: Mapping[str, str] | None = None,
 ) -> Secret:
     """The secret itself. ``what`` names it in errors ("the Gitea token"); ``base`` is the inventory's folder.
 
-    A command may take ``timeout`` seconds. Raises CredentialsError.
+    A command may take ``timeout`` seconds, and sees ``child_env`` (default: ``env``). Raises CredentialsError.
     """
     match source:
         case FromEnv(name):
@@ -26,7 +32,7 @@ def resolve(
         case FromFile(path):
             return _from_file(base / Path(path).expanduser(), what)
         case FromCommand():
-            return _from_command(source, what, env, base, timeout)
+            return _from_command(source, what, env if child_env is None else child_env, base, timeout)
 
 
 def _from_env(name: str, what: str, env: Mapping[str, str], dotenv: Path) -> Secret:

@@ -40,6 +40,11 @@ class Typed:
     stdout: str
     stderr: str
 
+    @property
+    def said(self) -> str:
+        """All of it."""
+        return self.stdout + self.stderr
+
 
 def typed(*arguments: str) -> Typed:
     """A command as it is typed; without a terminal, so nobody answers questions. A mistake of ours is raised."""

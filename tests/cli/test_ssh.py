@@ -1,6 +1,6 @@
 """``fleet ssh``: whom it leads to, whom it lets in first, and what it says when it cannot."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -29,12 +29,16 @@ class Terminal:
         monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))
         monkeypatch.setenv("XDG_CONFIG_HOME", str(folder / "config"))
         monkeypatch.setattr(wiring, "open_world", self._open)
-        monkeypatch.setattr(login, "become", lambda line: self.became.append(list(line)))
+        monkeypatch.setattr(login, "become", self._become)
         self.outside = FakeWorld()
         self.outside.process(CLOSED).up()
         self.inventory: Inventory = CLOSED
         self.became: list[list[str]] = []
         self.asked_gitea = True
+
+    def _become(self, line: Sequence[str], env: Mapping[str, str]) -> None:
+        self.became.append(list(line))
+        self.environment = dict(env)
 
     @contextmanager
     def _open(self, _: str | None, *, ask_gitea: bool = True) -> Iterator[World]:
@@ -64,6 +68,16 @@ def test_it_becomes_ssh_to_that_machine_with_the_key_of_its_tag(terminal: Termin
     (known,) = [word for word in line if "UserKnownHostsFile" in word]
     text = Path(known.partition("=")[2].strip('"')).read_text()
     assert text == f"ci-build-1 {hostkey_line(server.tags[Tag.HOSTKEY])}\n"
+
+
+def test_ssh_does_not_know_our_tokens_which_it_could_send_to_the_other_side(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLEET_GITEA_TOKEN", "s3cr3t-of-tests")
+    monkeypatch.setenv("LC_TEST", "C")
+    terminal.type("ci-build-1")
+    assert terminal.environment["LC_TEST"] == "C"
+    assert "s3cr3t-of-tests" not in terminal.environment.values()
 
 
 def test_it_works_when_gitea_does_not(terminal: Terminal) -> None:

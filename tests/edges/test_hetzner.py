@@ -582,6 +582,16 @@ def test_the_names_of_all_keys_are_told_by_fingerprint(api: Api, cloud: HetznerC
     assert cloud.ssh_key_names() == {fingerprint(anns): "anns", fingerprint(KEY): "fleet-ci"}
 
 
+def test_a_key_of_ours_is_removed_and_one_of_somebody_else_is_not(api: Api, cloud: HetznerCloud) -> None:
+    anns = public_key()
+    raw(api, "POST", "/ssh_keys", {"name": "anns", "public_key": anns})
+    cloud.ensure_ssh_key("fleet-ci", KEY, TAGS)
+    assert not cloud.remove_ssh_key(anns, TAGS)
+    assert cloud.remove_ssh_key(KEY, TAGS)
+    assert not cloud.remove_ssh_key(KEY, TAGS), "gone already"
+    assert list(cloud.ssh_key_names().values()) == ["anns"]
+
+
 def test_two_who_add_the_same_key_at_once_get_one(api: Api, cloud: HetznerCloud) -> None:
     def answer(usual: Callable[[], Answer]) -> Answer:
         raw(api, "POST", "/ssh_keys", {"name": "fleet-ci", "public_key": KEY})

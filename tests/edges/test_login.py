@@ -100,14 +100,14 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 
 def test_this_process_becomes_ssh(monkeypatch: pytest.MonkeyPatch) -> None:
     became: list[object] = []
-    monkeypatch.setattr(os, "execvp", lambda program, line: became.append((program, line)))
-    login.become(["ssh", "-V"])
-    assert became == [("ssh", ["ssh", "-V"])]
+    monkeypatch.setattr(os, "execvpe", lambda *told: became.append(told))
+    login.become(["ssh", "-V"], {"PATH": "/usr/bin"})
+    assert became == [("ssh", ["ssh", "-V"], {"PATH": "/usr/bin"})]
 
 
 def test_without_openssh_it_says_what_to_install() -> None:
     with pytest.raises(Refused, match="could not run no-such-ssh") as caught:
-        login.become(["no-such-ssh"])
+        login.become(["no-such-ssh"], os.environ)
     assert "openssh-client" in caught.value.hint
 
 

@@ -41,6 +41,12 @@ def test_a_variable_of_the_environment_is_the_secret(tmp_path: Path) -> None:
     assert reveal(FromEnv("T"), tmp_path, {"T": TOKEN}) == TOKEN
 
 
+def test_a_command_sees_the_environment_that_it_is_given_and_no_other(tmp_path: Path) -> None:
+    shows = python("import os; print(os.environ.get('T', 'nothing'))")
+    seen = resolve(shows, what="the Gitea token", env={"T": TOKEN}, base=tmp_path, child_env={})
+    assert seen.reveal() == "nothing"
+
+
 def test_what_was_fetched_does_not_print(tmp_path: Path) -> None:
     secret = resolve(FromEnv("T"), what="the Gitea token", env={"T": TOKEN}, base=tmp_path)
     assert TOKEN not in f"{secret} {secret!r} {secret:>40} {[secret]}"

@@ -14,7 +14,7 @@ from fleet.core.errors import CredentialsError
 from fleet.core.inventory import SshSettings
 from fleet.core.secret import Secret
 from fleet.core.ssh_key import fingerprint
-from fleet.edges.ssh_keys import OperatorKey, new_host_key
+from fleet.edges.ssh_keys import OperatorKey, new_host_key, public_line_at
 
 
 def own(folder: Path) -> OperatorKey:
@@ -246,3 +246,17 @@ def test_no_agent_at_all_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
     with pytest.raises(CredentialsError, match="there is no agent"):
         OperatorKey.from_settings(SshSettings(agent=True), "ci", tmp_path).public_line()
+
+
+def test_the_public_half_is_found_by_any_of_its_files(tmp_path: Path) -> None:
+    line = keygen(tmp_path / "key", "-t", "ed25519")
+    assert public_line_at(tmp_path / "key") == line
+    assert public_line_at(tmp_path / "key.pub") == line
+    (tmp_path / "key.pub").unlink()
+    assert public_line_at(tmp_path / "key") == line
+
+
+def test_a_file_that_is_no_key_has_no_public_half(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("words")
+    with pytest.raises(CredentialsError):
+        public_line_at(tmp_path / "key")
