@@ -22,6 +22,7 @@ from fleet.core.inventory import (
 )
 from fleet.core.secret import FromEnv, Secret
 from fleet.core.setup import COMPOSE, HostWanted, Run, WantedFile, changes, daemon_file, drift, host_wanted
+from fleet.core.setup.builders import builders
 from tests.core.builders import GITEA, STACK, facts, fresh, inventory, pool
 
 PEM = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
@@ -66,7 +67,7 @@ def moved(before: HostWanted, now: HostWanted) -> list[str]:
 CA = "/opt/fleet/trust/gitea-ca.crt"
 IN_STORE = "/usr/local/share/ca-certificates/fleet-gitea.crt"
 FOR_DOCKER = "/etc/docker/certs.d/gitea.example/fleet.crt"
-BUILDKIT = "/opt/fleet/trust/buildkitd.toml"
+BUILDKIT = "/opt/fleet/buildkitd.toml"
 
 
 # --- a private CA -----------------------------------------------------------------------------------------
@@ -166,6 +167,33 @@ def test_of_two_addresses_each_is_reached_its_own_way() -> None:
     want = wanted(gitea=GiteaSettings("https://gitea.example", "http://10.0.0.7:3000", ca=PEM))
     registry = tomllib.loads(file_of(want, BUILDKIT).text)["registry"]
     assert registry == {"gitea.example": {"ca": [CA]}, "10.0.0.7:3000": {"http": True}}
+
+
+# --- builders of buildx -----------------------------------------------------------------------------------
+
+
+def test_builders_use_the_mirrors_that_docker_uses() -> None:
+    docker = DockerSettings(registry_mirror="https://mirror.example")
+    assert tomllib.loads(file_of(wanted(pool(docker=docker)), BUILDKIT).text) == {
+        "registry": {"docker.io": {"mirrors": ["mirror.example"]}}
+    }
+    plain = DockerSettings(registry_mirror="http://10.0.0.9:5000")
+    assert tomllib.loads(file_of(wanted(pool(docker=plain), gitea=PLAIN), BUILDKIT).text) == {
+        "registry": {
+            "docker.io": {"mirrors": ["10.0.0.9:5000"]},
+            "10.0.0.9:5000": {"http": True},
+            "10.0.0.7:3000": {"http": True},
+        }
+    }
+
+
+def test_the_mirror_of_the_fleets_own_cache_is_asked_before_the_other() -> None:
+    docker = DockerSettings(registry_mirror="https://mirror.example")
+    part = builders(inventory(), pool(docker=docker), {"registry-mirrors": ["http://10.0.0.2:5000"]})
+    assert tomllib.loads(part.after_docker[0].text)["registry"] == {
+        "docker.io": {"mirrors": ["10.0.0.2:5000", "mirror.example"]},
+        "10.0.0.2:5000": {"http": True},
+    }
 
 
 # --- a proxy ----------------------------------------------------------------------------------------------

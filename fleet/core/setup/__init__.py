@@ -5,6 +5,7 @@ Facts in, commands out. A host that has everything gets no command.
     values     what all of it is said in: files, commands, ``HostWanted``
     part       what one concern adds to a host; all parts are joined
     trust      a private CA, plain http
+    builders   mirrors and Gitea's registry, for builders of buildx
     proxy      hosts without a direct way out
     registries credentials for pulls
     wanted     ``host_wanted``: the parts of a pool, the runner's configuration, the compose file

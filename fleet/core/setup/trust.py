@@ -2,11 +2,10 @@
 
 Each client looks in a place of its own. Docker's daemon: one folder per registry, read at each connection. The
 host's other programs: the system's store. The runner and its jobs: variables that name a file, since an image's
-own store cannot be written from outside. BuildKit in a container of its own: the file that buildx copies into it.
+own store cannot be written from outside. Builders of buildx: `builders`.
 """
 
 import hashlib
-import json
 from urllib.parse import urlsplit
 
 from fleet.core.inventory import GiteaSettings, Inventory, Pool
@@ -15,7 +14,6 @@ from fleet.core.setup.values import HOME, GoneFile, WantedFile
 
 FOLDER = f"{HOME}/trust"
 CA = f"{FOLDER}/gitea-ca.crt"
-BUILDKIT = f"{FOLDER}/buildkitd.toml"
 IN_STORE = "/usr/local/share/ca-certificates/fleet-gitea.crt"
 UPDATE_STORE = "update-ca-certificates >/dev/null 2>&1"
 
@@ -23,8 +21,6 @@ STORE = f"{HOME}/certs"
 """Where runner and jobs have the host's store: its folder, so that an update by the distribution is seen at once."""
 
 BUNDLE = f"{STORE}/ca-certificates.crt"
-BUILDX_DEFAULT = "/root/.docker/buildx/buildkitd.default.toml"
-"""What buildx (0.9 or newer) gives each new builder when a workflow names no configuration of its own."""
 
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 """Engines before 29.10 take these for insecure by themselves: jobs push to registries beside them."""
@@ -43,25 +39,21 @@ ENVIRONMENT = {
 def trust(inventory: Inventory, _pool: Pool, _given: Given) -> Part:
     """Certificates and plain http, for both addresses of Gitea: its registry is there too."""
     gitea = inventory.gitea
-    insecure = [host for scheme, host in _addresses(gitea) if scheme == "http"]
-    buildkit = _buildkit(gitea)
+    insecure = [host for scheme, host in addresses(gitea) if scheme == "http"]
     return Part(
-        after_docker=(*_certificates(gitea), *((WantedFile(BUILDKIT, buildkit),) if buildkit else ())),
+        after_docker=_certificates(gitea),
         packages=("ca-certificates",) if gitea.ca else (),
         daemon={"insecure-registries": [*insecure, *LOOPBACK]} if insecure else {},
         # The runner reads its certificates when it starts: others are another runner.
         environment={**ENVIRONMENT, "FLEET_CA": _digest(gitea.ca)} if gitea.ca else {},
         mounts=(f"{FOLDER}:{FOLDER}:ro", f"/etc/ssl/certs:{STORE}:ro") if gitea.ca else (),
         job_environment=ENVIRONMENT if gitea.ca else {},
-        job_mounts=(
-            *((f"{FOLDER}:{FOLDER}", f"/etc/ssl/certs:{STORE}") if gitea.ca else ()),
-            *((f"{BUILDKIT}:{BUILDX_DEFAULT}",) if buildkit else ()),
-        ),
-        gone=(*(() if gitea.ca else _no_certificates(gitea)), *(() if buildkit else (GoneFile(BUILDKIT),))),
+        job_mounts=(f"{FOLDER}:{FOLDER}", f"/etc/ssl/certs:{STORE}") if gitea.ca else (),
+        gone=() if gitea.ca else _no_certificates(gitea),
     )
 
 
-def _addresses(gitea: GiteaSettings) -> tuple[tuple[str, str], ...]:
+def addresses(gitea: GiteaSettings) -> tuple[tuple[str, str], ...]:
     """Scheme and HOST[:PORT] of each address, once."""
     parts = (urlsplit(url) for url in (gitea.url, gitea.runner_url))
     return tuple(dict.fromkeys((part.scheme, part.netloc.lower()) for part in parts))
@@ -85,20 +77,8 @@ def _no_certificates(gitea: GiteaSettings) -> tuple[GoneFile, ...]:
 
 def _registry_files(gitea: GiteaSettings) -> tuple[str, ...]:
     """Docker reads every .crt of the folder: this one is ours, another may be a person's."""
-    hosts = (host for scheme, host in _addresses(gitea) if scheme == "https" and "[" not in host)
+    hosts = (host for scheme, host in addresses(gitea) if scheme == "https" and "[" not in host)
     return tuple(f"/etc/docker/certs.d/{host}/fleet.crt" for host in hosts)
-
-
-def _buildkit(gitea: GiteaSettings) -> str:
-    """buildkitd's configuration; empty where Gitea's certificate is one that everybody trusts."""
-    tables = [
-        f"[registry.{json.dumps(host)}]\n{'http = true' if scheme == 'http' else f'ca = [{json.dumps(CA)}]'}\n"
-        for scheme, host in _addresses(gitea)
-        if scheme == "http" or gitea.ca
-    ]
-    return "".join(
-        ["# Written by fleet: Gitea's registry, for builders that buildx makes.\n", *tables] if tables else ""
-    )
 
 
 def _digest(ca: str) -> str:

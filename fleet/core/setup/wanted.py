@@ -13,6 +13,7 @@ from fleet.core.labels import images
 from fleet.core.names import fleet_label, read_server_name
 from fleet.core.runner_version import config_text, read_runner
 from fleet.core.secret import Secret
+from fleet.core.setup.builders import builders
 from fleet.core.setup.cache import cache_part
 from fleet.core.setup.guard import guard
 from fleet.core.setup.part import Given, Part, jobs_config, joined
@@ -71,6 +72,7 @@ def host_wanted(
 
 def _host_wanted(inventory: Inventory, pool: Pool, given: Given) -> HostWanted:
     part = joined(make(inventory, pool, given) for make in (_classic, *PARTS, _commands))
+    part = joined((part, builders(inventory, pool, part.daemon)))
     bridge = _bridge(pool)
     labels = _labels(inventory, pool)
     settings = _runner_settings(pool, part, labels, bridge)
