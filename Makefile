@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test fast thorough e2e bench mutants docker clean
+.PHONY: demo test fast thorough e2e bench mutants docker tailnet clean
 
 demo: .venv/ready docker
 	$(BIN)/fleet lab demo
@@ -22,7 +22,7 @@ thorough: .venv/ready
 	$(BIN)/pytest -q -n 2 -m thorough --timeout 600
 
 # Real SSH, systemd, Docker and compose, on the lab.
-e2e: .venv/ready docker
+e2e: .venv/ready docker tailnet
 	$(BIN)/pytest -q -m e2e --timeout 900 --durations 10
 
 bench: .venv/ready docker
@@ -34,6 +34,10 @@ mutants: .venv/ready
 
 docker:
 	tools/ensure-docker
+
+# Where they cannot be had, the tests that need them say so at the end.
+tailnet:
+	tools/ensure-tailnet || true
 
 .venv/ready: pyproject.toml uv.lock
 	$(PYTHON) -m venv .venv || tools/ensure-venv $(PYTHON)

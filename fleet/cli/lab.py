@@ -40,19 +40,43 @@ def up(
         bool, typer.Option("--stand-ins", help="Do not ask an image hub for the real Gitea and runner.")
     ] = False,
     tls: Annotated[bool, typer.Option("--tls", help="The stand-in Gitea speaks https, behind a private CA.")] = False,
+    tailnet: Annotated[
+        Path | None,
+        typer.Option(help="The stand-in Gitea is in a tailnet only, made of the programs in this folder."),
+    ] = None,
     name: NameOption = "lab",
 ) -> int:
     """Bring a lab up, and write an inventory for it."""
     from fleet.lab import life
 
-    if tls and gitea:
-        raise Refused("--tls is for the stand-in Gitea, and --gitea names another one", hint="leave out one of them")
-    real = _real_gitea(gitea)
-    wish = life.Wish(name, gitea=real, runner=runner, can_disable=patch, stand_ins=stand_ins, tls=tls)
+    for option in ("--tls" if tls else "", "--tailnet" if tailnet else ""):
+        if option and gitea:
+            said = f"{option} is for the stand-in Gitea, and --gitea names another one"
+            raise Refused(said, hint="leave out one of them")
+    wish = life.Wish(
+        name,
+        gitea=_real_gitea(gitea),
+        runner=runner,
+        can_disable=patch,
+        stand_ins=stand_ins,
+        tls=tls,
+        tailnet=_programs(tailnet) if tailnet else "",
+    )
     lab = life.up(wish, say)
     _show(lab)
     Console(stderr=True, highlight=False).print(f'next: eval "$(fleet lab env{_named(name)})"; fleet plan; fleet up')
     return OK
+
+
+def _programs(folder: Path) -> str:
+    """Where the tailnet's programs are. Raises Refused when one is not there."""
+    from fleet.lab.tailnet import missing
+
+    lacking = missing(folder)
+    if lacking:
+        hint = "in a checkout: tools/ensure-tailnet prints a folder that has them"
+        raise Refused(f"{folder} does not have {', '.join(lacking)}", hint=hint)
+    return str(folder.resolve())
 
 
 def _real_gitea(url: str | None) -> tuple[str, str] | None:
@@ -139,6 +163,8 @@ def _show(lab: "Lab") -> None:
     console.print(f"lab {lab.name} is up")
     console.print(f"  Hetzner    {lab.hetzner} (the lab's own API; servers are containers)")
     console.print(f"  Gitea      {lab.gitea} ({lab.gitea_kind})")
+    if lab.tailnet:
+        console.print(f"  tailnet    {lab.tailnet} (Headscale); machines know Gitea as {lab.gitea_inside}")
     console.print(f"  runner     {lab.runner} ({lab.runner_kind})")
     console.print(f"  mirror     {lab.mirror}")
     console.print(f"  inventory  {lab.inventory}")

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from fleet.core.errors import FleetError, Refused
-from fleet.lab import docker_cli, images, metadata, mirror, network, real_gitea, vps
+from fleet.lab import docker_cli, images, metadata, mirror, network, real_gitea, tailnet, vps
 from fleet.lab.docker_cli import DockerError
 from fleet.lab.place import CA_FILE, Lab, find, folder_of, remember, write_private
 from fleet.lab.serve import Orders, Served, read_served, write_orders
@@ -36,7 +36,8 @@ SERVE_SECONDS = 30
 class Wish:
     """What a lab should be like. ``gitea``: URL and token of a real one; ``runner``: an image of the local Docker
     to run instead of the stand-in, under its own name; ``stand_ins``: do not ask a hub for real images; ``tls``: the
-    stand-in Gitea speaks https, with a private CA."""
+    stand-in Gitea speaks https, with a private CA; ``tailnet``: the folder of a tailnet's programs, see
+    ``lab/tailnet.py``."""
 
     name: str
     gitea: tuple[str, str] | None = None
@@ -44,6 +45,7 @@ class Wish:
     can_disable: bool = True
     stand_ins: bool = False
     tls: bool = False
+    tailnet: str = ""
 
 
 def up(wish: Wish, say: Say) -> Lab:
@@ -76,7 +78,7 @@ def _up(wish: Wish, say: Say) -> Lab:
     shelf.push({JOB_IMAGE: made.job, runner: local}, say)
     token = secrets.token_hex(32)
     real = wish.gitea or _real_gitea(wish, net, say)
-    write_orders(folder, Orders(wish.name, token, made, real is None, wish.can_disable, wish.tls))
+    write_orders(folder, Orders(wish.name, token, made, real is None, wish.can_disable, wish.tls, wish.tailnet))
     pid, served = _start(folder, say)
     gitea, gitea_token = real or (served.gitea, served.gitea_token)
     lab = Lab(
@@ -94,10 +96,14 @@ def _up(wish: Wish, say: Say) -> Lab:
         gitea_readonly_token=served.gitea_readonly_token,
         gitea_package_token=served.gitea_package_token or gitea_token,
         gitea_ca=str(folder / CA_FILE) if wish.tls else "",
+        tailnet=served.tailnet,
+        tailnet_key=served.tailnet_key,
+        gitea_inside=served.gitea_inside,
     )
     remember(lab)
     _write_key(folder / "ssh.ed25519")
-    write_private(folder / ".env", f"FLEET_GITEA_TOKEN={gitea_token}\nHCLOUD_TOKEN={token}\n")
+    secret = f"FLEET_TAILNET_KEY={lab.tailnet_key}\n" if lab.tailnet else ""
+    write_private(folder / ".env", f"FLEET_GITEA_TOKEN={gitea_token}\nHCLOUD_TOKEN={token}\n{secret}")
     write_private(lab.inventory, inventory_text(lab))
     return lab
 
@@ -121,7 +127,7 @@ def _runner(wish: Wish, stand_in: str, say: Say) -> tuple[str, str, str]:
 
 def _real_gitea(wish: Wish, net: network.Network, say: Say) -> tuple[str, str] | None:
     """URL and token of the real Gitea as a container, or None where its image cannot be had."""
-    if wish.stand_ins or wish.tls or not _can_be_had(real_gitea.IMAGE, say):
+    if wish.stand_ins or wish.tls or wish.tailnet or not _can_be_had(real_gitea.IMAGE, say):
         return None
     say(f"starting {real_gitea.IMAGE}")
     return real_gitea.start(net, real_gitea.IMAGE)
@@ -164,11 +170,13 @@ def _start(folder: Path, say: Say) -> tuple[int, Served]:
 def inventory_text(lab: Lab) -> str:
     """An inventory for this lab: two machines of one pool. Its secrets are beside it, in ``.env``."""
     ca = f'gitea.ca = "{CA_FILE}"\n' if lab.gitea_ca else ""
+    inside = f'gitea.runner_url = "{lab.gitea_inside}"\n' if lab.tailnet else ""
+    joined = f'tailnet.url = "{lab.tailnet}"\ntailnet.user = "{tailnet.USER}"\n' if lab.tailnet else ""
     return f"""\
 # Written by `fleet lab up`: a fleet on the lab {lab.name}.
 name = "{lab.name}"
 gitea.url = "{lab.gitea}"
-{ca}hetzner.endpoint = "{lab.hetzner}"
+{ca}{inside}{joined}hetzner.endpoint = "{lab.hetzner}"
 ssh.key = "{lab.folder}/ssh.ed25519"
 docker.registry_mirror = "{lab.mirror}"
 

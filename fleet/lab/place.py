@@ -15,6 +15,7 @@ class Lab:
     """A lab that is up. Tokens are made anew for each lab and die with it.
 
     ``gitea_ca``: the file of the private CA that has signed Gitea's certificate; empty where Gitea speaks http.
+    ``tailnet``: where machines log in to the lab's tailnet; then they know Gitea as ``gitea_inside`` alone.
     """
 
     name: str
@@ -31,6 +32,9 @@ class Lab:
     gitea_readonly_token: str = ""
     gitea_package_token: str = ""
     gitea_ca: str = ""
+    tailnet: str = ""
+    tailnet_key: str = ""
+    gitea_inside: str = ""
 
     @property
     def inventory(self) -> Path:
@@ -40,11 +44,13 @@ class Lab:
     @property
     def registry(self) -> str:
         """Gitea's own registry, as image names begin: HOST[:PORT]. Sign in as `lab` with the package token."""
-        return urlsplit(self.gitea).netloc
+        return urlsplit(self.gitea_inside or self.gitea).netloc
 
     def env(self) -> dict[str, str]:
         """What any client needs to find this lab."""
+        inside = {"FLEET_TAILNET_KEY": self.tailnet_key} if self.tailnet else {}
         return {
+            **inside,
             "HCLOUD_ENDPOINT": self.hetzner,
             "HCLOUD_TOKEN": self.hetzner_token,
             "FLEET_INVENTORY": str(self.inventory),

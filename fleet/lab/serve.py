@@ -9,10 +9,11 @@ import signal
 import sys
 import threading
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from fleet.lab import network
+from fleet.lab import network, tailnet
 from fleet.lab.hetzner import HetznerApi
 from fleet.lab.images import Images
 from fleet.lab.place import CA_FILE, folder_of, write_private
@@ -26,11 +27,13 @@ GITEA_PACKAGE_SCOPES = ("write:package",)
 """Of the token for `docker login`, by jobs and by hosts: it opens nothing else."""
 
 GITEA_USER = "lab"
+LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """What to serve. ``gitea``: with the stand-in, or with somebody else's; ``tls``: the stand-in over https."""
+    """What to serve. ``gitea``: with the stand-in, or with somebody else's; ``tls``: the stand-in over https;
+    ``tailnet``: the folder of a tailnet's programs, and the stand-in is in it and nowhere else."""
 
     lab: str
     hetzner_token: str
@@ -38,6 +41,7 @@ class Orders:
     gitea: bool
     can_disable: bool
     tls: bool = False
+    tailnet: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,9 @@ class Served:
     gitea_token: str
     gitea_readonly_token: str = ""
     gitea_package_token: str = ""
+    tailnet: str = ""
+    tailnet_key: str = ""
+    gitea_inside: str = ""
 
 
 def write_orders(folder: Path, orders: Orders) -> None:
@@ -78,7 +85,7 @@ def main(folder: Path) -> None:
 
 def _serve(orders: Orders, stack: ExitStack) -> Served:
     net = network.ensure(orders.lab)
-    hypervisor = DockerHypervisor(orders.lab, images=orders.images, network=net)
+    hypervisor = DockerHypervisor(orders.lab, images=orders.images, network=net, programs=_programs(orders))
     hetzner = stack.enter_context(HetznerApi(hypervisor, token=orders.hetzner_token).serve())
     return _gitea(orders, net, stack, hetzner.url) if orders.gitea else Served(hetzner.url, "", "")
 
@@ -91,8 +98,20 @@ def _gitea(orders: Orders, net: network.Network, stack: ExitStack, hetzner: str)
     user = gitea.add_user(GITEA_USER, admin=True)
     scopes = (GITEA_SCOPES, GITEA_READONLY_SCOPES, GITEA_PACKAGE_SCOPES)
     certificate = _certificate(orders, net) if orders.tls else ""
-    serving = stack.enter_context(gitea.serve(net.gateway, certificate=certificate))
-    return Served(hetzner, serving.url, *(gitea.add_token(user, each) for each in scopes))
+    serving = stack.enter_context(gitea.serve(LOOPBACK if orders.tailnet else net.gateway, certificate=certificate))
+    served = Served(hetzner, serving.url, *(gitea.add_token(user, each) for each in scopes))
+    return _in_tailnet(orders, net, served, stack) if orders.tailnet else served
+
+
+def _in_tailnet(orders: Orders, net: network.Network, served: Served, stack: ExitStack) -> Served:
+    port = urlsplit(served.gitea).port or 80
+    place = tailnet.Place(Path(orders.tailnet), folder_of(orders.lab) / "tailnet", net)
+    made = tailnet.serve(place, port, stack)
+    return replace(served, tailnet=made.url, tailnet_key=made.key, gitea_inside=made.gitea)
+
+
+def _programs(orders: Orders) -> Path | None:
+    return Path(orders.tailnet) if orders.tailnet else None
 
 
 def _certificate(orders: Orders, net: network.Network) -> str:

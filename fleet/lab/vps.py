@@ -53,14 +53,20 @@ MACHINE = (
 KEEP_AND_RUN = (
     f"mkdir -p $(dirname {firewall.RULES_FILE}) && cat >{firewall.RULES_FILE} && exec sh {firewall.RULES_FILE}"
 )
+TAILSCALED = (
+    "/usr/lib/systemd/system/tailscaled.service",
+    Path(__file__).parent / "files" / "tailscaled.service",
+)
 RESOLVERS = (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf"))
 
 
 class DockerHypervisor:
     """The machine below the lab's Hetzner: `hetzner.hypervisor.Hypervisor` on the local Docker."""
 
-    def __init__(self, lab: str, *, images: Images, network: Network) -> None:
+    def __init__(self, lab: str, *, images: Images, network: Network, programs: Path | None = None) -> None:
+        """``programs``: the folder of tailscale and tailscaled, where servers have them."""
         self._lab = lab
+        self._programs = programs
         self._images = images
         self._network = network
         self._reserved: dict[int, str] = {}
@@ -136,7 +142,7 @@ class DockerHypervisor:
         docker_cli.run(("create", "--name", name, *self._arguments(spec, addresses), self._image(spec.image)))
         for place in spec.private:
             self._connect(name, place)
-        _write(name, files)
+        _write(name, {**files, **({TAILSCALED[0]: TAILSCALED[1].read_text("utf-8")} if self._programs else {})})
         docker_cli.run(("start", name))
 
     def _connect(self, name: str, place: PrivateAddress) -> None:
@@ -151,6 +157,9 @@ class DockerHypervisor:
         yield from ("--label", f"{LABEL}={self._lab}", "--label", f"{SERVER_LABEL}={spec.id}")
         yield from ("--env", f"FLEET_LAB_CGROUP=fleet-lab-{self._lab}.{spec.id}")
         yield from ("--env", f"FLEET_LAB_DNS={' '.join(resolvers())}")
+        if self._programs:
+            yield from ("--volume", f"{self._programs}/tailscale:/usr/bin/tailscale:ro")
+            yield from ("--volume", f"{self._programs}/tailscaled:/usr/sbin/tailscaled:ro")
 
     def _image(self, name: str) -> str:
         return self._images.server_docker if name in DOCKER_IMAGES else self._images.server

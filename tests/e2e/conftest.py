@@ -1,5 +1,6 @@
 """One lab for all tests that share it well; each test has a fleet of its own on it."""
 
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +21,23 @@ def lab(somebody: Person) -> Iterator[Lab]:
     """The shared lab."""
     with lab_up(somebody) as up:
         yield up
+
+
+@pytest.fixture(scope="session")
+def tailnet_programs() -> str:
+    """The folder of a tailnet's programs. Where they cannot be had, what needs them is not run, and that is told."""
+    tool = Path(__file__).parents[2] / "tools" / "ensure-tailnet"
+    done = subprocess.run([str(tool)], capture_output=True, text=True)
+    if done.returncode != 0:
+        pytest.skip(done.stderr.strip().splitlines()[-1])
+    return done.stdout.strip()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Nothing is passed over in silence: what could not run is in the last lines, with the reason."""
+    for report in terminalreporter.stats.get("skipped", []):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        terminalreporter.write_line(f"NOT RUN {report.nodeid}: {reason}", red=True)
 
 
 @pytest.fixture
