@@ -272,7 +272,7 @@ _COMMANDS: tuple[tuple[str, str, Action], ...] = (
     ("host.restart docker", r"systemctl restart docker", _restart_docker),
     ("host.remove file", r"rm -f (?P<path>\S+)", _remove),
     ("host.hold", r"apt-mark hold (?P<packages>.+) >/dev/null", _hold),
-    ("host.pull", r"docker pull --quiet (?P<image>\S+)", _pull),
+    ("host.pull", r"docker (--config /opt/fleet/docker )?pull --quiet (?P<image>\S+)", _pull),
     ("host.compose up", _COMPOSE, _compose),
     ("host.stop runner", r"docker kill --signal TERM fleet-runner >/dev/null", _terminate),
     ("host.is running", _INSPECT, _inspect),

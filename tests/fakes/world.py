@@ -13,7 +13,7 @@ from fleet.core.observation import Observation, Server
 from fleet.core.plan import plan_down, plan_up
 from fleet.core.report import Event, Report
 from fleet.core.secret import Secret
-from fleet.core.setup import cache_secrets
+from fleet.core.setup import cache_secrets, password_key
 from fleet.engine import apply as engine_apply
 from fleet.engine import passes
 from fleet.engine.logins import explaining
@@ -173,10 +173,15 @@ def build_world(outside: FakeWorld, inventory: Inventory, calls: Calls) -> World
         operator=outside.operator,
         stack=STACK,
         user_data=USER_DATA,
-        wanted=wanted_now(inventory, cloud, tailnet, STACK, dict.fromkeys(cache_secrets(inventory.cache), SHARED)),
+        wanted=wanted_now(inventory, cloud, tailnet, STACK, dict.fromkeys(_secret_keys(inventory), SHARED)),
         catalog=CATALOG,
         sessions=Sessions(hosts, explaining(inventory, cloud)),
         shared=Shared(),
         limits=LIMITS,
         tailnet=cast(Tailnet, Counted("tailnet", tailnet, calls)) if inventory.tailnet else None,
     )
+
+
+def _secret_keys(inventory: Inventory) -> tuple[str, ...]:
+    """Of all secrets that go to hosts."""
+    return (*cache_secrets(inventory.cache), *map(password_key, inventory.registries))
