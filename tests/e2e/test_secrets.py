@@ -2,6 +2,7 @@
 
 import base64
 import re
+import secrets
 import subprocess
 import threading
 import time
@@ -107,36 +108,54 @@ def _secrets(lab: Lab) -> dict[str, str]:
         "Hetzner token": lab.hetzner_token,
         "registry password": password,
         "registry password as Docker stores it": base64.b64encode(f"lab:{password}".encode()).decode(),
+        "passphrase of the SSH key": PASSPHRASE,
+        "secret of the cache": CACHE,
     }
 
 
-FOR_PULLS = "/opt/fleet/docker/config.json"
-"""Where a machine has its registry password, and must: Docker's own store, that set-up and the runner pull with."""
+PASSPHRASE, CACHE = f"phrase-{secrets.token_hex(12)}", f"cache-{secrets.token_hex(16)}"
+"""Of this run alone."""
+
+OF_HOSTS = ("/opt/fleet/docker/config.json", "/opt/fleet/cache.secret")
+"""Where a machine has secrets, and must: Docker's own store, which set-up and the runner pull with; and what the runner
+shows to the cache of all machines."""
 
 
-def _with_registry(fleet: Fleet) -> None:
-    """The fleet pulls as somebody."""
-    file = fleet.person.folder / "packages"
-    write_private(file, fleet.lab.gitea_package_token)
-    fleet.wish(top=f'[registries."{fleet.lab.registry}"]\nuser = "lab"\npassword = {{ file = "{file}" }}')
+def _with_all(fleet: Fleet) -> None:
+    """The fleet pulls as somebody, has a cache for all, and a person's key with a passphrase."""
+    folder = fleet.person.folder
+    for name, text in (("packages", fleet.lab.gitea_package_token), ("phrase", PASSPHRASE), ("cache", CACHE)):
+        write_private(folder / name, text)
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", PASSPHRASE, "-f", folder / "id"], check=True)
+    fleet.wish(
+        top=f"""
+ssh.key = "{folder}/id"
+ssh.passphrase = {{ file = "{folder}/phrase" }}
+cache.url = "http://198.51.100.1:8088"
+cache.secret = {{ file = "{folder}/cache" }}
+[registries."{fleet.lab.registry}"]
+user = "lab"
+password = {{ file = "{folder}/packages" }}"""
+    )
 
 
 def test_no_token_is_found_anywhere_and_a_planted_one_is(fleet_of: Callable[..., Fleet], lab: Lab) -> None:
     fleet = fleet_of()
-    _with_registry(fleet)
-    secrets = _secrets(lab)
-    search = Search(fleet, secrets)
+    _with_all(fleet)
+    known = _secrets(lab)
+    search = Search(fleet, known)
     with search.going_on():
         up = fleet.must("up", "--yes")
-    assert _secrets(lab) == secrets, "the token that was used is the one that was searched for"
+    assert _secrets(lab) == known, "the token that was used is the one that was searched for"
     _search_all(search, up.said + fleet.must("status").said)
     # Only there, for root alone, and for a moment beside it while it is written.
-    assert {one for one in search.found if not re.match(rf"file {FOR_PULLS}\S* of server 1$", one)} == set()
-    assert f"file {FOR_PULLS} of server 1" in search.found
-    assert fleet.inside(f"stat -c %a:%U {FOR_PULLS}") == "600:root"
+    places = "|".join(map(re.escape, OF_HOSTS))
+    assert {one for one in search.found if not re.match(rf"file ({places})\S* of server 1$", one)} == set()
+    assert {f"file {path} of server 1" for path in OF_HOSTS} <= search.found
+    assert fleet.inside(f"stat -c %a:%U {' '.join(OF_HOSTS)}").split() == ["600:root"] * len(OF_HOSTS)
 
-    planted = Search(fleet, secrets)
-    with _planted(fleet, secrets["registration token"]):
+    planted = Search(fleet, known)
+    with _planted(fleet, known["registration token"]):
         _search_all(planted, "")
     expected = {"a process's arguments", "a server's logs", "docker inspect or logs, inside"}
     assert planted.found >= {f"registration token in {where}" for where in expected}
