@@ -139,7 +139,8 @@ def _cache(seen: Seen) -> Check:
     if seen.values.get("cache_open"):
         places = ", ".join(seen.values["cache_open"])
         return _no("cache", f"it answers beside the bridge too: {places}", UP)
-    return ok("cache", f"a job reaches {cache}, and no other address answers")
+    own = urlsplit(cache).hostname == seen.wanted.bridge
+    return ok("cache", f"a job reaches {cache}" + (", and no other address answers" if own else ""))
 
 
 def _port(seen: Seen) -> Check:

@@ -155,3 +155,5 @@ def test_a_shared_cache_is_the_one_that_is_tried() -> None:
     want = wanted(with_runner(extra=(("cache", {"external_server": "http://10.0.0.9:8088/"}),)))
     assert want.jobs == JobContainers("http://10.0.0.9:8088/")
     assert wanted(pool()).jobs == JobContainers("http://172.17.0.1:8088/")
+    for one, closed in ((want, False), (wanted(), True)):
+        assert ("no other address" in read(one)[5].text) is closed

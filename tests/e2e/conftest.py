@@ -24,6 +24,20 @@ def lab(somebody: Person) -> Iterator[Lab]:
 
 
 @pytest.fixture(scope="session")
+def machine(somebody: Person, lab: Lab) -> Iterator[Fleet]:
+    """One machine with three slots that may pull from Gitea's registry, for all who leave it as they found it."""
+    fleet = new_fleet(somebody, lab)
+    password = somebody.folder / "packages"
+    password.touch(mode=0o600)
+    password.write_text(lab.gitea_package_token)
+    registry = f'[registries."{lab.registry}"]\nuser = "lab"\npassword = {{ file = "packages" }}'
+    fleet.wish("capacity = 3", registry)
+    fleet.must("up", "--yes")
+    yield fleet
+    fleet.must("down", "--yes")
+
+
+@pytest.fixture(scope="session")
 def tailnet_programs() -> str:
     """The folder of a tailnet's programs. Where they cannot be had, what needs them is not run, and that is told."""
     tool = Path(__file__).parents[2] / "tools" / "ensure-tailnet"

@@ -6,8 +6,7 @@ import pytest
 
 from fleet.lab import metadata
 from fleet.lab.docker_cli import DockerError
-from fleet.lab.place import Lab
-from tests.e2e.keyboard import Fleet, Person, hetzner_post, new_fleet, soon
+from tests.e2e.keyboard import Fleet, hetzner_post, soon
 
 pytestmark = pytest.mark.e2e
 
@@ -20,13 +19,11 @@ STARTED = "docker inspect --format '{{.Id}} {{.State.StartedAt}}' fleet-runner"
 
 
 @pytest.fixture(scope="module")
-def fleet(somebody: Person, lab: Lab) -> Iterator[Fleet]:
-    """One machine, up."""
-    fleet = new_fleet(somebody, lab)
-    fleet.must("up", "--yes")
-    fleet.inside("docker network create jobs-own")
-    yield fleet
-    fleet.must("down", "--yes")
+def fleet(machine: Fleet) -> Iterator[Fleet]:
+    """The machine, with a network as a job has one."""
+    machine.inside("docker network create jobs-own")
+    yield machine
+    machine.inside("docker network rm jobs-own")
 
 
 def reached(fleet: Fleet, command: str) -> bool:
@@ -118,3 +115,4 @@ def test_no_container_reaches_the_metadata_by_ipv6(fleet: Fleet) -> None:
     fleet.inside(f"{within} ip -6 route add {metadata.ADDRESS6} via fd00:213::1")
     assert not reached(fleet, f"{within} {ASK6}")
     fleet.inside(f"nft list table inet fleet_guard | grep '{metadata.ADDRESS6} counter packets [1-9].*reject'")
+    fleet.inside(f"docker rm --force v6 && docker network rm jobs-v6 && ip -6 route del {metadata.ADDRESS6}")

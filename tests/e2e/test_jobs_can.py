@@ -2,15 +2,13 @@
 
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from fleet.lab import jobs
 from fleet.lab.jobs import GiteaClient
-from fleet.lab.place import Lab
-from tests.e2e.keyboard import Fleet, Json, Person, new_fleet, soon
+from tests.e2e.keyboard import Fleet, Json, soon
 
 pytestmark = pytest.mark.e2e
 
@@ -21,14 +19,8 @@ NO_FIREWALL = "iptables -w -t mangle -{} PREROUTING -i eth0 -j FLEET-LAB-IN"
 
 
 @pytest.fixture(scope="module")
-def fleet(somebody: Person, lab: Lab) -> Iterator[Fleet]:
-    """One machine with three slots, that may pull from Gitea's registry."""
-    fleet = new_fleet(somebody, lab)
-    registry = f'[registries."{lab.registry}"]\nuser = "lab"\npassword = {{ env = "PACKAGES" }}'
-    fleet.wish("capacity = 3", registry)
-    assert fleet.type("up", "--yes", PACKAGES=lab.gitea_package_token).code == 0
-    yield fleet
-    assert fleet.type("down", "--yes", PACKAGES=lab.gitea_package_token).code == 0
+def fleet(machine: Fleet) -> Fleet:
+    return machine
 
 
 @pytest.fixture(scope="module")

@@ -2,13 +2,11 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
 
 from fleet.cli.wiring import shipped
-from fleet.lab.place import Lab
-from tests.e2e.keyboard import Fleet, Person, new_fleet, soon
+from tests.e2e.keyboard import Fleet, soon
 
 pytestmark = pytest.mark.e2e
 
@@ -17,21 +15,22 @@ RESTART = "systemctl reset-failed docker; systemctl restart docker"
 
 
 @pytest.fixture(scope="module")
-def fleet(somebody: Person, lab: Lab) -> Iterator[Fleet]:
-    """One machine, up."""
-    fleet = new_fleet(somebody, lab)
-    fleet.must("up", "--yes")
-    yield fleet
-    fleet.must("down", "--yes")
+def fleet(machine: Fleet) -> Fleet:
+    return machine
 
 
-def left(fleet: Fleet) -> list[str]:
-    """What is in Docker beside the stack itself."""
+@pytest.fixture(scope="module")
+def before(fleet: Fleet) -> list[str]:
+    """What was in its Docker before the first probe."""
+    return there(fleet)
+
+
+def there(fleet: Fleet) -> list[str]:
+    """What is in its Docker, by name."""
     containers = fleet.inside("docker ps --all --format '{{.Names}}'").split()
     networks = fleet.inside("docker network ls --filter type=custom --format '{{.Name}}'").split()
     images = fleet.inside("docker image ls --all --format '{{.Repository}}:{{.Tag}}'").split()
-    usual = {"fleet-runner", "fleet_default", fleet.lab.runner, "fleet-lab/job:latest"}
-    return [name for name in (*containers, *networks, *images) if name not in usual]
+    return sorted((*containers, *networks, *images))
 
 
 def probe(fleet: Fleet) -> dict[str, str]:
@@ -42,17 +41,17 @@ def probe(fleet: Fleet) -> dict[str, str]:
     return grades
 
 
-def test_a_machine_that_is_up_can_do_all_of_it_with_a_job_on_it_that_goes_on(fleet: Fleet) -> None:
+def test_a_machine_that_is_up_can_do_all_of_it_with_a_job_on_it_that_goes_on(fleet: Fleet, before: list[str]) -> None:
     job = fleet.push("sleep 6")
     soon(lambda: job.word() == "in_progress")
     grades = probe(fleet)
     assert set(grades.values()) == {"ok"}, fleet.type("probe", f"{fleet.name}-build-1").said
     assert len(grades) == 9
     assert job.ends() == "success"
-    assert left(fleet) == []
+    assert there(fleet) == before
 
 
-def test_what_is_broken_is_told_each_by_its_name(fleet: Fleet) -> None:
+def test_what_is_broken_is_told_each_by_its_name(fleet: Fleet, before: list[str]) -> None:
     fleet.inside("docker stop --time 1 fleet-runner")
     fleet.inside(f"cp {SETTINGS} /root/kept && sed -i '/\"ip\":/d' {SETTINGS} && {RESTART}")
     fleet.inside("nft delete table inet fleet_guard")
@@ -64,10 +63,10 @@ def test_what_is_broken_is_told_each_by_its_name(fleet: Fleet) -> None:
         fleet.inside(
             f"cp /root/kept {SETTINGS} && systemctl restart fleet-guard && {RESTART} && docker start fleet-runner"
         )
-    assert left(fleet) == []
+    assert there(fleet) == before
 
 
-def test_what_a_killed_probe_has_left_is_removed_by_the_next(fleet: Fleet) -> None:
+def test_what_a_killed_probe_has_left_is_removed_by_the_next(fleet: Fleet, before: list[str]) -> None:
     script = shipped("stack")["abilities.sh"]
     words = "http://172.17.0.1:8088/ http://gitea.invalid gitea.invalid '' fleet-lab/job:latest"
     command = ["docker", "exec", "-i", fleet.container(), "sh", "-c", f"echo $$ >/run/probe; exec sh -s -- {words}"]
@@ -75,9 +74,9 @@ def test_what_a_killed_probe_has_left_is_removed_by_the_next(fleet: Fleet) -> No
         assert killed.stdin is not None
         killed.stdin.write(script)
         killed.stdin.close()
-        soon(lambda: "fleet-probe-job" in left(fleet))
+        soon(lambda: "fleet-probe-job" in there(fleet))
         fleet.inside("kill -9 $(cat /run/probe)")
         killed.wait()
-    assert "fleet-probe-job" in left(fleet)
+    assert "fleet-probe-job" in there(fleet)
     assert set(probe(fleet).values()) == {"ok"}
-    assert left(fleet) == []
+    assert there(fleet) == before
