@@ -112,6 +112,13 @@ def _tailnet(inventory: Inventory) -> Iterator[Check]:
         tailnet.close()
 
 
+def _secrets(inventory: Inventory) -> Iterator[Check]:
+    """Whether what hosts must know can be read here: passwords of registries, secrets of the cache."""
+    found = wiring.secrets_for_hosts(inventory)
+    if found:
+        yield core.ok("secrets", f"what hosts must know is there: {', '.join(found)}")
+
+
 def _ssh(inventory: Inventory) -> Iterator[Check]:
     """The key is only looked at: ``up`` makes the fleet's own when it first needs it."""
     key = wiring.open_key(inventory)
@@ -147,6 +154,7 @@ AREAS: dict[str, Callable[[Inventory], Iterator[Check]]] = {
     "gitea": _gitea,
     "hetzner": _hetzner,
     "tailnet": _tailnet,
+    "secrets": _secrets,
     "ssh": _ssh,
     "cron": _cron,
 }

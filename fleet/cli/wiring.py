@@ -70,7 +70,7 @@ def _world(inventory: Inventory, clock: Clock, *, ask_gitea: bool) -> World:
     from fleet.edges.operator import OperatorHere
 
     gitea, cloud = open_gitea(inventory), open_cloud(inventory)
-    hosts, for_hosts = open_hosts(inventory), _secrets_for_hosts(inventory)
+    hosts, for_hosts = open_hosts(inventory), secrets_for_hosts(inventory)
     tailnet = open_tailnet(inventory)
     catalog = cloud.catalog()
     check_catalog(inventory, catalog)
@@ -166,8 +166,8 @@ def _secret(inventory: Inventory, source: SecretSource, what: str) -> Secret:
     return secrets.resolve(source, what=what, env=os.environ, base=base, child_env=child_env)
 
 
-def _secrets_for_hosts(inventory: Inventory) -> dict[str, Secret]:
-    """By the path of their key. Raises CredentialsError."""
+def secrets_for_hosts(inventory: Inventory) -> dict[str, Secret]:
+    """What hosts must know, by the path of its key. Raises CredentialsError."""
     wanted = {password_key(one): one.password for one in inventory.registries} | cache_secrets(inventory.cache)
     found = {key: _secret(inventory, source, key) for key, source in wanted.items()}
     check_cache_secret(inventory.cache, found)

@@ -65,7 +65,8 @@ def of_inventory(inventory: Inventory) -> Iterator[Check]:
     size = f"{counted(len(inventory.pools), 'pool')}, at most {counted(most, 'machine')}"
     yield ok("inventory", f"{inventory.source}: fleet {inventory.name}, {size}")
     for sentence in inventory.warnings:
-        yield warning("inventory", sentence, "pools.NAME.runner = a version, like the default")
+        told = "" if sentence.startswith("gitea.ca") else "pools.NAME.runner = a version, like the default"
+        yield warning("inventory", sentence, told)
     if most and inventory.max_eur_per_hour is None:
         yield warning("inventory", "nothing limits what the fleet may cost", "max_eur_per_hour = 0.25, for example")
     for pool in inventory.pools:

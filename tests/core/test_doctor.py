@@ -47,6 +47,13 @@ def test_warnings_of_the_inventory_are_told() -> None:
     assert told(of_inventory(replace(CAPPED, warnings=("nightly moves",)))) == ["nightly moves"]
 
 
+def test_a_ca_that_ends_soon_says_itself_what_to_do() -> None:
+    (check,) = [
+        one for one in of_inventory(replace(CAPPED, warnings=("gitea.ca: x expires",))) if one.grade is not Grade.OK
+    ]
+    assert (check.text, check.fix) == ("gitea.ca: x expires", "")
+
+
 def test_the_first_choice_and_its_price_are_told() -> None:
     (check,) = of_catalog(inventory(), catalog())
     assert check.text == "pools.build: first choice cx33 in nbg1, €0.0136 per hour; 4 of 4 can be had"
