@@ -126,6 +126,9 @@ def _ssh(inventory: Inventory) -> Iterator[Check]:
         yield core.ok("ssh", f"{key.place()}: {key.fingerprint()}")
     else:
         yield core.ok("ssh", f"{key.place()} is made by the first `fleet up`")
+    own = not inventory.ssh.key and not inventory.ssh.agent
+    if own and wiring.own_key(inventory).unfinished:
+        yield core.warning("ssh", "another key is to take its place, and has not everywhere", "fleet rotate sshkey")
     if set(inventory.ssh.allow_from) & {"0.0.0.0/0", "::/0"}:
         yield core.warning(
             "ssh", "port 22 of machines is open to everybody (keys only)", 'ssh.allow_from = ["203.0.113.7/32"]'

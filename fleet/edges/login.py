@@ -79,6 +79,8 @@ def _identity(key: KeyFiles) -> Iterator[tuple[str, str]]:
     if key.path is not None:
         yield "IdentitiesOnly", "yes"
         yield "IdentityFile", _quoted(key.path)
+    if key.former is not None:
+        yield "IdentityFile", _quoted(key.former)
     if not key.agent:
         yield "IdentityAgent", "none"
 

@@ -46,10 +46,14 @@ def public_line_of(key: paramiko.PKey) -> str:
 
 @dataclass(frozen=True, slots=True)
 class KeyFiles:
-    """Where a key is. With ``agent`` the agent has it, and ``path`` may name its public half, or be None."""
+    """Where a key is. With ``agent`` the agent has it, and ``path`` may name its public half, or be None.
+
+    ``former``: the key that this one has replaced, as long as some machine may know no other.
+    """
 
     path: Path | None
     agent: bool
+    former: Path | None = None
 
 
 class OperatorKey:
@@ -97,7 +101,7 @@ class OperatorKey:
         """The key for a program that reads it itself; one of the fleet's own is made now. Raises CredentialsError."""
         if self._own and self._path is not None:
             _make_once(self._path)
-        return KeyFiles(self._path, self._agent)
+        return KeyFiles(self._path, self._agent, self._former())
 
     def fingerprint(self) -> str:
         """``SHA256:...`` of the public half. Raises CredentialsError when it cannot be used."""
@@ -105,8 +109,12 @@ class OperatorKey:
 
     def former(self) -> tuple[paramiko.PKey, ...]:
         """The fleet's own key that this one has replaced, as long as some machine may know no other."""
+        old = self._former()
+        return (_load(old, None),) if old is not None else ()
+
+    def _former(self) -> Path | None:
         old = self._path.with_name(f"{self._path.name}.old") if self._own and self._path is not None else None
-        return (_load(old, None),) if old is not None and old.exists() else ()
+        return old if old is not None and old.exists() else None
 
     @contextmanager
     def unlocked(self) -> Iterator[paramiko.PKey]:

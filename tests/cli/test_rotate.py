@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fleet.cli import rotate, rotate_key
+from fleet.cli import doctor, rotate, rotate_key
 from fleet.cli.exits import FAILED, OK, UNTOUCHED
 from fleet.core.inventory import GiteaSettings, Inventory, Scope, ScopeKind, SshSettings
 from fleet.core.ssh_key import fingerprint
@@ -157,3 +157,16 @@ def test_a_token_that_was_reset_meanwhile_is_told() -> None:
 def test_the_page_with_the_button_is_named_for_each_scope(scope: Scope, page: str) -> None:
     gitea = GiteaSettings("https://git.example/base/", "https://git.example", scope)
     assert f"https://git.example/base{page}," in rotate._about_token(gitea, same=True)
+
+
+def test_doctor_says_that_a_rotation_is_not_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    own = OwnKey(tmp_path / "fleet" / "ci.ed25519")
+    OperatorKey(own.path, own=True).public_line()
+    assert "rotate" not in str(list(doctor._ssh(build_inventory())))
+    own.coming()
+    assert "fleet rotate sshkey" in str(list(doctor._ssh(build_inventory())))
+    own.switch()
+    assert "fleet rotate sshkey" in str(list(doctor._ssh(build_inventory())))
+    own.forget()
+    assert "rotate" not in str(list(doctor._ssh(build_inventory())))

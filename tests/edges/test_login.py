@@ -11,6 +11,7 @@ from fleet.core.errors import Refused
 from fleet.core.inventory import SshSettings
 from fleet.core.orders import Target
 from fleet.edges import login
+from fleet.edges.own_key import OwnKey
 from fleet.edges.ssh_keys import KeyFiles, OperatorKey
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGZpeGVk"
@@ -75,6 +76,19 @@ def test_a_static_host_with_a_key_in_the_inventory_is_known_by_that_alone() -> N
     line = login.words(static, MINE, KNOWN)
     assert line[:5] == ["ssh", "-l", "ann", "-p", "2222"]
     assert options(line)["UserKnownHostsFile"] == f'"{KNOWN}"'
+
+
+def test_the_key_that_was_replaced_is_offered_second_until_no_machine_needs_it(tmp_path: Path) -> None:
+    own = OwnKey(tmp_path / "ci.ed25519")
+    operator = OperatorKey.from_settings(SshSettings(), "ci", tmp_path)
+    operator.public_line()
+    own.coming()
+    own.switch()
+    line = login.words(OURS, operator.files(), tmp_path / "known")
+    offered = [word for word in line if word.startswith("IdentityFile=")]
+    assert offered == [f'IdentityFile="{own.path}"', f'IdentityFile="{own.path}.old"']
+    own.forget()
+    assert str(login.words(OURS, operator.files(), tmp_path / "known")).count("IdentityFile=") == 1
 
 
 def test_names_of_files_are_taken_as_they_are() -> None:
