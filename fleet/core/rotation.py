@@ -22,8 +22,12 @@ UNWANTED = frozenset({Phase.GHOST, Phase.STRAY, Phase.UNKNOWN, Phase.ORPHAN})
 
 
 def plan_keys(machines: Sequence[Machine], steps: tuple[Step, ...]) -> list[Change]:
-    """These steps on each machine that can be logged into; the others are told, and keep the key they have."""
-    return [_key(machine, steps) for machine in machines if machine.server is not None or machine.static is not None]
+    """These steps on each machine that can be logged into; the others are told, and keep the key they have.
+
+    A static host that is out of service is left as it is.
+    """
+    there = (one for one in machines if one.server is not None or one.static is not None)
+    return [_key(machine, steps) for machine in there if machine.phase is not Phase.ABSENT]
 
 
 def _key(machine: Machine, steps: tuple[Step, ...]) -> Change:
