@@ -99,6 +99,7 @@ def _up(wish: Wish, say: Say) -> Lab:
         tailnet=served.tailnet,
         tailnet_key=served.tailnet_key,
         gitea_inside=served.gitea_inside,
+        address_from=served.address_from,
     )
     remember(lab)
     _write_key(folder / "ssh.ed25519")
@@ -178,6 +179,7 @@ name = "{lab.name}"
 gitea.url = "{lab.gitea}"
 {ca}{inside}{joined}hetzner.endpoint = "{lab.hetzner}"
 ssh.key = "{lab.folder}/ssh.ed25519"
+ssh.address_from = "{lab.address_from}"
 docker.registry_mirror = "{lab.mirror}"
 
 [pools.build]

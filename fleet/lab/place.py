@@ -35,6 +35,7 @@ class Lab:
     tailnet: str = ""
     tailnet_key: str = ""
     gitea_inside: str = ""
+    address_from: str = ""
 
     @property
     def inventory(self) -> Path:

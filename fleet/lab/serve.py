@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from fleet.lab import network, tailnet
+from fleet.lab import echo, network, tailnet
 from fleet.lab.hetzner import HetznerApi
 from fleet.lab.images import Images
 from fleet.lab.place import CA_FILE, folder_of, write_private
@@ -56,6 +56,7 @@ class Served:
     tailnet: str = ""
     tailnet_key: str = ""
     gitea_inside: str = ""
+    address_from: str = ""
 
 
 def write_orders(folder: Path, orders: Orders) -> None:
@@ -87,7 +88,8 @@ def _serve(orders: Orders, stack: ExitStack) -> Served:
     net = network.ensure(orders.lab)
     hypervisor = DockerHypervisor(orders.lab, images=orders.images, network=net, programs=_programs(orders))
     hetzner = stack.enter_context(HetznerApi(hypervisor, token=orders.hetzner_token).serve())
-    return _gitea(orders, net, stack, hetzner.url) if orders.gitea else Served(hetzner.url, "", "")
+    served = _gitea(orders, net, stack, hetzner.url) if orders.gitea else Served(hetzner.url, "", "")
+    return replace(served, address_from=stack.enter_context(echo.serving(net.gateway)))
 
 
 def _gitea(orders: Orders, net: network.Network, stack: ExitStack, hetzner: str) -> Served:

@@ -232,6 +232,17 @@ def hetzner_post(lab: Lab, path: str, body: Json) -> Json:
     return answer
 
 
+def hetzner_put(lab: Lab, path: str, body: Json) -> None:
+    """A change that fleet has no part in."""
+    _call(f"{lab.hetzner}{path}", "PUT", body, {"Authorization": f"Bearer {lab.hetzner_token}"})
+
+
+def asked_of_hetzner(lab: Lab) -> list[Json]:
+    """The last requests that the lab's Hetzner has answered, oldest first."""
+    found: list[Json] = _control(lab, "GET", "/_lab/log")["requests"]
+    return found
+
+
 def hetzner_delete(lab: Lab, path: str) -> None:
     """Away with it, without fleet; what is still in use is asked for again."""
     headers = {"Authorization": f"Bearer {lab.hetzner_token}"}
@@ -247,8 +258,8 @@ def hetzner_delete(lab: Lab, path: str) -> None:
     soon(gone)
 
 
-def _control(lab: Lab, method: str, path: str, body: Json | None = None) -> None:
-    _call(lab.hetzner.removesuffix("/v1") + path, method, body, {})
+def _control(lab: Lab, method: str, path: str, body: Json | None = None) -> Any:
+    return _call(lab.hetzner.removesuffix("/v1") + path, method, body, {})
 
 
 def _call(url: str, method: str, body: Json | None, headers: dict[str, str]) -> Any:
