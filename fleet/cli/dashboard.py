@@ -20,7 +20,7 @@ from fleet.core.observation import Job, JobState, Observation
 from fleet.core.plan import plan_up
 from fleet.core.pricing import paid_minutes_left, server_price
 from fleet.core.record import Record
-from fleet.engine import firewall, memory
+from fleet.engine import firewall, memory, preflight
 from fleet.engine.observe import observe
 from fleet.engine.world import World
 
@@ -55,7 +55,7 @@ def look(opened: World, seen: Callable[[str], None] = lambda _: None) -> Sight:
     world, record = memory.raised(opened)
     observation = observe(world, seen=seen)
     plan = plan_up(world.inventory, observation, world.catalog, dict(world.wanted))
-    plan = replace(plan, notes=(*plan.notes, *firewall.notes(world)))
+    plan = replace(plan, notes=(*plan.notes, *firewall.notes(world), *preflight.notes(world, observation)))
     return Sight(world, observation, join(world.inventory, observation), plan, record)
 
 

@@ -14,7 +14,7 @@ from fleet.cli.wiring import open_world
 from fleet.core.errors import Refused
 from fleet.core.inventory import Inventory
 from fleet.core.plan import plan_up
-from fleet.engine import firewall, memory
+from fleet.engine import firewall, memory, preflight
 from fleet.engine.observe import observe
 from fleet.engine.world import World
 
@@ -32,12 +32,13 @@ def plan(
         must_know(world.inventory, pool)
         with looking(f"looking at fleet {world.inventory.name}", quiet=json) as seen:
             observation = observe(world, seen=seen)
+        preflight.check_pools(world, world.inventory.pools)
         made = plan_up(world.inventory, observation, world.catalog, dict(world.wanted), only=pool)
         left = [
             f"{one} is of this fleet, and no server has it: it is billed; delete it in Hetzner"
             for one in _billed(world)
         ]
-        made = replace(made, notes=(*made.notes, *left, *firewall.notes(world)))
+        made = replace(made, notes=(*made.notes, *left, *firewall.notes(world), *preflight.notes(world, observation)))
         console = Console(highlight=False)
         if json:
             console.print_json(data=show.plan_json(world.inventory.name, made))

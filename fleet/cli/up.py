@@ -19,7 +19,7 @@ from fleet.core.machine import join
 from fleet.core.money import Price
 from fleet.core.plan import plan_up
 from fleet.core.record import Floor, floor_tag
-from fleet.engine import firewall, memory
+from fleet.engine import firewall, memory, preflight
 from fleet.engine.apply import apply
 from fleet.engine.observe import observe
 from fleet.engine.world import World
@@ -51,6 +51,7 @@ def up(
         with looking(f"looking at fleet {world.inventory.name}", quiet=json or quiet) as seen:
             observation = observe(world, seen=seen)
         plan = plan_up(world.inventory, observation, world.catalog, dict(world.wanted), only=pool, add=add)
+        preflight.check(world, plan.changes)
         if any(change.verb is Verb.CREATE for change in plan.changes):
             confirm(_question(world.inventory.name, plan), yes=yes)
         if for_:

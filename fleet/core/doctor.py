@@ -90,7 +90,7 @@ def _offers(pool: Pool, catalog: Catalog) -> Iterator[Check]:
     here = [pair for pair in sold if _in_stock(catalog, *pair)]
     path = f"pools.{pool.name}"
     for pair in (here or sold)[:1]:
-        price = price_of(catalog, *pair)
+        price = price_of(catalog, *pair, ipv4=pool.ipv4)
         cost = f", €{price.hour:.4f} per hour" if price else ""
         yield ok("types", f"{path}: first choice {pair[0]} in {pair[1]}{cost}; {len(here)} of {len(sold)} can be had")
     if sold and not here:

@@ -249,6 +249,10 @@ class Pool:
     ``min`` and ``max`` count servers that are rented; ``hosts``, the static ones, are there besides.
     ``idle``: machines kept free beyond what jobs need. ``priority``: the higher is served first when jobs or
     limits must choose. ``tailnet``: whether its machines join the fleet's tailnet.
+
+    ``ipv4``: whether its servers have a public IPv4 address; ``nat64``: their name servers give a way to IPv4 all the
+    same. ``placement_group``, ``networks``, ``firewalls``, ``volumes``: what they are given, by name; in the name of a
+    volume, ``{n}`` is the machine's number.
     """
 
     name: str
@@ -265,6 +269,12 @@ class Pool:
     packages: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
     tailnet: bool = False
+    ipv4: bool = True
+    nat64: bool = False
+    placement_group: str = ""
+    networks: tuple[str, ...] = ()
+    firewalls: tuple[str, ...] = ()
+    volumes: tuple[str, ...] = ()
     hosts: tuple[StaticHost, ...] = ()
 
 

@@ -13,6 +13,7 @@ from ipaddress import IPv4Interface, IPv4Network, ip_address, ip_network
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from fleet.core.belongings import FIREWALLS
 from fleet.core.firewall import ME
 from fleet.core.inventory import (
     ScopeKind,
@@ -223,6 +224,21 @@ def reachable(networks: list[str]) -> list[str]:
     if count > _MOST_NETWORKS:
         raise WrongError(f"has {count} networks", f"at most {_MOST_NETWORKS}: Hetzner's limit for one rule")
     return networks
+
+
+def hetzner_name(text: str) -> str:
+    return form(r"[^\s\0]([^\n\0]*[^\s\0])?", "name", "as the Console shows it")(text)
+
+
+def hetzner_name_or_none(text: str) -> str:
+    return hetzner_name(text) if text else text
+
+
+def few_firewalls(names: list[str]) -> list[str]:
+    """One place is the fleet's own firewall's, and one its second one's, for a machine on its way into a tailnet."""
+    if len(names) > FIREWALLS - 2:
+        raise WrongError(f"has {len(names)} firewalls", f"at most {FIREWALLS - 2}: a server takes {FIREWALLS}")
+    return names
 
 
 def address_from(text: str) -> str:

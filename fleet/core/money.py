@@ -58,12 +58,14 @@ class Price:
 FREE = Price(Decimal(0), Decimal(0))
 
 
-def price_of(catalog: Catalog, type_name: str, location: str) -> Price | None:
-    """The price of one server with a public IPv4, or None where it is not sold."""
+def price_of(catalog: Catalog, type_name: str, location: str, *, ipv4: bool = True) -> Price | None:
+    """The price of one server, by default with a public IPv4 address; None where it is not sold."""
     server = catalog.type(type_name)
     if server is None or location not in server.prices:
         return None
     zero = Decimal(0)
+    if not ipv4:
+        return Price(server.prices[location], server.monthly[location])
     return Price(
         server.prices[location] + catalog.ipv4_hour.get(location, zero),
         server.monthly[location] + catalog.ipv4_month.get(location, zero),

@@ -35,6 +35,7 @@ class Server:
     tags: Mapping[str, str] = field(default_factory=dict)
     volumes: tuple[int, ...] = ()
     primary_ips: tuple[int, ...] = ()
+    firewalls: frozenset[int] = frozenset()
     networks: Mapping[int, str] = field(default_factory=dict)
 
 

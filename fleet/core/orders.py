@@ -3,13 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from fleet.core.belongings import NOTHING, Given
 from fleet.core.secret import Secret
 
 
 @dataclass(frozen=True, slots=True)
 class ServerOrder:
     """One server to be made, in one type and location. ``user_data``: at most 32 KiB (API: POST /servers); secret,
-    as it holds the private half of the host key. ``networks``: ids of the private networks it is in."""
+    as it holds the private half of the host key.
+
+    ``networks``: ids of the private networks it is in. ``ipv4``: whether it has a public IPv4 address. ``given``: what
+    else it is made with.
+    """
 
     name: str
     type: str
@@ -20,6 +25,8 @@ class ServerOrder:
     ssh_key: int
     firewall: int
     networks: tuple[int, ...] = ()
+    ipv4: bool = True
+    given: Given = NOTHING
 
 
 @dataclass(frozen=True, slots=True)

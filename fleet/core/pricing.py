@@ -13,8 +13,10 @@ from fleet.core.names import Tag, is_ours
 from fleet.core.observation import Observation, Server
 
 
-def choices(pool: Pool, catalog: Catalog) -> tuple[tuple[str, str], ...]:
+def choices(pool: Pool, catalog: Catalog, places: frozenset[str] | None = None) -> tuple[tuple[str, str], ...]:
     """(type, location) in order of preference: all locations for the first type, then the next type.
+
+    ``places``: the locations a machine can be in; None: all of its pool's.
 
     Those the catalogue calls out of stock come last, since it may be wrong either way; those never sold are left out.
     """
@@ -23,6 +25,7 @@ def choices(pool: Pool, catalog: Catalog) -> tuple[tuple[str, str], ...]:
         for type_name in pool.types
         for location in pool.locations
         if (found := catalog.type(type_name)) is not None and location in found.prices
+        if places is None or location in places
     ]
     return tuple(sorted(sold, key=lambda pair: not _in_stock(catalog, *pair)))
 
@@ -57,12 +60,12 @@ def new_price(change: Change, inventory: Inventory, catalog: Catalog) -> Price:
 def new_price_of(pool: Pool, catalog: Catalog) -> Price:
     """What the next server of this pool will most likely cost."""
     pair = first_choice(pool, catalog)
-    return (price_of(catalog, *pair) or FREE) if pair else FREE
+    return (price_of(catalog, *pair, ipv4=pool.ipv4) or FREE) if pair else FREE
 
 
 def server_price(server: Server, catalog: Catalog) -> Price:
     """The list price when the server was made (tag ``eur-h``), else today's."""
-    today = price_of(catalog, server.type, server.location) or FREE
+    today = price_of(catalog, server.type, server.location, ipv4=server.ipv4 is not None) or FREE
     text = server.tags.get(Tag.PRICE, "")
     return Price(Decimal(text), today.month) if _is_number(text) else today
 

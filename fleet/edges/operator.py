@@ -1,6 +1,7 @@
 """Who we are, and from which address the world sees us: a service on the other side of the router is asked."""
 
 import ipaddress
+import socket
 import threading
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any
@@ -19,6 +20,8 @@ LONGEST = 64
 """Bytes of an answer that may be an address; a page for browsers is longer."""
 
 ANY_4, ANY_6 = "0.0.0.0", "::"  # noqa: S104 - the source address of a connection, by which its family is chosen
+SOMEWHERE_6 = "2000::1"
+"""Stands for the IPv6 internet: all of it is below 2000::/3."""
 HOUSEHOLD = 64
 """Bits of an IPv6 address that stay: a computer takes new ones below them several times a day (RFC 8981)."""
 
@@ -51,6 +54,25 @@ class OperatorHere:
                 self._networks = self._ask()
             return self._networks
 
+    def has_ipv6(self) -> bool:
+        """Whether this computer has a way to IPv6 addresses. No packet is sent for that."""
+        try:
+            with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+                probe.connect((SOMEWHERE_6, 9))
+        except OSError:
+            return False
+        return True
+
+    def answers_ipv6(self, host: str) -> bool | None:
+        """Whether this name has an IPv6 address. None when it is not known here: a tailnet's names, say."""
+        try:
+            return ipaddress.ip_address(host).version == 6
+        except ValueError:
+            pass
+        if _resolves(host, socket.AF_INET6):
+            return True
+        return False if _resolves(host, socket.AF_INET) else None
+
     def _ask(self) -> tuple[str, ...]:
         found: list[Network] = []
         failures: list[str] = []
@@ -65,6 +87,13 @@ class OperatorHere:
                 hint='write the network instead of "me" in ssh.allow_from, or another service in ssh.address_from',
             )
         return tuple(dict.fromkeys(map(str, found)))
+
+
+def _resolves(host: str, family: socket.AddressFamily) -> bool:
+    try:
+        return bool(socket.getaddrinfo(host, None, family, socket.SOCK_STREAM))
+    except OSError:
+        return False
 
 
 def _answer(url: str, source: str) -> str:

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
+from fleet.core.belongings import Belongings
 from fleet.core.firewall import Firewall, Rule
 from fleet.core.money import Catalog
 from fleet.core.observation import Device, Job, Runner, Server
@@ -48,6 +49,12 @@ class Operator(Protocol):
 
     def networks(self) -> tuple[str, ...]:
         """The networks (CIDR) that machines see us come from. Raises Refused when nobody can say."""
+
+    def has_ipv6(self) -> bool:
+        """Whether this computer has a way to IPv6 addresses."""
+
+    def answers_ipv6(self, host: str) -> bool | None:
+        """Whether this host name or address can be reached by IPv6. None when its name is not known here."""
 
 
 class Cloud(Protocol):
@@ -111,6 +118,9 @@ class Cloud(Protocol):
 
     def network_id(self, name: str) -> int:
         """The id of the private network of this name, asked for once. Raises Refused where there is none."""
+
+    def belongings(self) -> Belongings:
+        """Placement groups, networks, firewalls and volumes of the project, asked for once."""
 
     def leftovers(self, tags: Mapping[str, str]) -> tuple[str, ...]:
         """What carries all these tags, belongs to no server, and is billed: volumes, primary IPs; as words."""

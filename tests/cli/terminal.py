@@ -18,7 +18,7 @@ from fleet.core.observation import Observation
 from fleet.core.record import Record
 from fleet.core.report import Report
 from fleet.core.setup import host_wanted
-from fleet.engine import firewall, memory
+from fleet.engine import firewall, memory, preflight
 from tests.core.builders import ROOT, STACK, catalog
 
 NOTHING = Record()
@@ -97,6 +97,8 @@ def set_scene(
     monkeypatch.setattr(firewall, "ensure", lambda world: 1)
     told = ("the firewall does not let you in",) if of.name == "left" else ()
     monkeypatch.setattr(firewall, "notes", lambda world: told)
+    monkeypatch.setattr(preflight, "check_pools", lambda world, pools: None)
+    monkeypatch.setattr(preflight, "notes", lambda world, seen: ())
     for module in (command, dashboard):
         if hasattr(module, "observe"):
             monkeypatch.setattr(module, "observe", lambda world, **_: observation)

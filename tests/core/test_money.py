@@ -1,5 +1,6 @@
 """Prices: what the catalogue says, with the IPv4, times and summed."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -7,8 +8,8 @@ import pytest
 
 from fleet.core.money import FREE, HOURS_PER_MONTH, Price, price_of
 from fleet.core.names import Tag
-from fleet.core.pricing import paid_minutes_left, server_price
-from tests.core.builders import catalog, server, server_type
+from fleet.core.pricing import new_price_of, paid_minutes_left, server_price
+from tests.core.builders import catalog, pool, server, server_type
 
 
 def price(hour: str, month: str) -> Price:
@@ -34,6 +35,14 @@ def test_a_location_without_a_price_for_ipv4_adds_nothing() -> None:
     places = {"sin": Decimal("0.02")}
     sold = catalog(server_type(prices=places, monthly={"sin": Decimal("12")}))
     assert price_of(sold, "cx33", "sin") == price("0.02", "12")
+
+
+def test_a_server_without_ipv4_does_not_pay_for_it() -> None:
+    assert price_of(catalog(), "cx33", "nbg1", ipv4=False) == price("0.0128", "7.99")
+    server_of = server(ipv4=None, tags={Tag.PRICE: ""})
+    assert server_price(server_of, catalog()) == price("0.0128", "7.99")
+    pool_of = replace(pool(), ipv4=False)
+    assert new_price_of(pool_of, catalog()) == price("0.0128", "7.99")
 
 
 def test_prices_add_up() -> None:

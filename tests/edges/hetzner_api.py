@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from fleet.core.firewall import Rule
 from fleet.core.orders import ServerOrder
@@ -77,14 +78,14 @@ def public_key() -> str:
     return f"ssh-ed25519 {base64.b64encode(blob).decode()} somebody"
 
 
-def order(cloud: Cloud, name: str = "ci-build-1", **changes: str) -> ServerOrder:
+def order(cloud: Cloud, name: str = "ci-build-1", **changes: Any) -> ServerOrder:
     """A server that can be had; the key and firewall are there once they were asked for."""
     key = cloud.ensure_ssh_key("fleet-ci", KEY, TAGS)
     firewall = cloud.ensure_firewall("fleet-ci", lambda seen: (SSH,), TAGS, COVERS)
     plain = ServerOrder(
         name, "cx33", "hel1", "debian-13", Secret("#cloud-config\n{}"), {**TAGS, "pool": "build"}, key, firewall
     )
-    return replace(plain, **changes)  # type: ignore[arg-type]
+    return replace(plain, **changes)
 
 
 KEY = public_key()

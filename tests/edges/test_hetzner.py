@@ -362,7 +362,7 @@ def test_a_full_quota_names_the_limit_and_is_not_capacity(api: Api, cloud: Hetzn
 def test_a_name_that_is_taken_is_told(cloud: HetznerCloud) -> None:
     cloud.create_server(order(cloud))
     with pytest.raises(NameTaken):
-        cloud.create_server(order(cloud, user_data=Secret("#cloud-config\n{} # of somebody else"), tags={"a": "b"}))  # type: ignore[arg-type]
+        cloud.create_server(order(cloud, user_data=Secret("#cloud-config\n{} # of somebody else"), tags={"a": "b"}))
 
 
 @pytest.mark.parametrize("dropped", [True, False])

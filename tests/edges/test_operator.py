@@ -141,3 +141,42 @@ def test_who_is_a_user_at_a_computer_without_spaces(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(whoami, "user", lambda: "user 1000")
     monkeypatch.setattr("socket.gethostname", lambda: "my pc")
     assert OperatorHere("http://echo.test/").who() == "user_1000@my_pc"
+
+
+@pytest.mark.parametrize(
+    ("host", "families", "answer"),
+    [
+        ("git.example", {socket.AF_INET, socket.AF_INET6}, True),
+        ("git.example", {socket.AF_INET}, False),
+        ("git.example", set(), None),
+        ("192.0.2.7", set(), False),
+        ("2001:db8::7", set(), True),
+    ],
+)
+def test_whether_a_host_answers_by_ipv6(
+    monkeypatch: pytest.MonkeyPatch, host: str, families: set[int], answer: bool | None
+) -> None:
+    def lookup(name: str, port: None, family: int, kind: int) -> list[str]:
+        if family not in families:
+            raise socket.gaierror
+        return ["an address"]
+
+    monkeypatch.setattr(socket, "getaddrinfo", lookup)
+    assert OperatorHere("http://echo.test/").answers_ipv6(host) is answer
+
+
+@pytest.mark.parametrize("reached", [True, False])
+def test_whether_this_computer_has_a_way_to_ipv6(monkeypatch: pytest.MonkeyPatch, reached: bool) -> None:
+    class Probe:
+        def __enter__(self) -> "Probe":
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            """Nothing is open."""
+
+        def connect(self, address: object) -> None:
+            if not reached:
+                raise OSError("network is unreachable")
+
+    monkeypatch.setattr(socket, "socket", lambda *_: Probe())
+    assert OperatorHere("http://echo.test/").has_ipv6() is reached

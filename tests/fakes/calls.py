@@ -19,6 +19,7 @@ READS = frozenset(
         "cloud.servers",
         "cloud.server",
         "cloud.server_named",
+        "cloud.belongings",
         "cloud.firewall",
         "cloud.ssh_key_names",
         "gitea.runners",

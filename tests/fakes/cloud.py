@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Protocol
 
+from fleet.core.belongings import Belongings
 from fleet.core.errors import CloudError, NameTaken, NoCapacity, QuotaExceeded, Refused
 from fleet.core.firewall import Firewall, Rule
 from fleet.core.money import Catalog, ServerType
@@ -45,6 +46,7 @@ class Project:
 
     ``keys`` and ``firewalls``: the tags of each, by name and id; ``key_lines``: the public keys by id. ``rules``:
     those of each firewall, by id. ``networks``: ids of private networks by name.
+    ``belongings``: what servers can be given. ``orders``: what was ordered.
     """
 
     clock: FakeClock
@@ -56,6 +58,8 @@ class Project:
     firewalls: dict[tuple[str, int], Mapping[str, str]] = field(default_factory=dict)
     networks: dict[str, int] = field(default_factory=dict)
     rules: dict[int, tuple[Rule, ...]] = field(default_factory=dict)
+    belongings: Belongings = field(default_factory=Belongings)
+    orders: list[ServerOrder] = field(default_factory=list)
     key_lines: dict[int, str] = field(default_factory=dict)
     created: list[str] = field(default_factory=list)
     next_id: int = 100
@@ -121,6 +125,7 @@ class FakeCloud:
         server = replace(server, networks=dict.fromkeys(order.networks, f"10.0.0.{server.id % 250 + 2}"))
         project.servers[server.id] = server
         project.created.append(order.name)
+        project.orders.append(order)
         project.machinery.power_on(server, order.user_data.reveal())
         project.clock.sleep(MAKING)
         return server
@@ -213,6 +218,9 @@ class FakeCloud:
         if name not in self._project.networks:
             raise Refused(f"the project has no private network {name}")
         return self._project.networks[name]
+
+    def belongings(self) -> Belongings:
+        return self._project.belongings
 
     def leftovers(self, tags: Mapping[str, str]) -> tuple[str, ...]:
         """None: nothing here is billed but servers."""

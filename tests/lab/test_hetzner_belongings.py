@@ -2,6 +2,7 @@
 
 import pytest
 
+from fleet.lab.hetzner import Addresses
 from fleet.lab.hetzner.hypervisor import PrivateAddress
 from tests.lab.hetzner_lab import Lab, order, public_key
 
@@ -117,6 +118,38 @@ def test_a_network_that_is_deleted_goes_from_the_machine_below(lab: Lab) -> None
     lab.delete(f"/networks/{number}")
     lab.settle()
     assert ("remove_network", number) in lab.below.calls
+
+
+def test_a_network_is_for_the_zones_of_its_subnets_and_says_its_routes(lab: Lab) -> None:
+    subnet = {"type": "cloud", "ip_range": "10.0.0.0/24", "network_zone": "us-east"}
+    route = {"destination": "0.0.0.0/0", "gateway": "10.0.0.2"}
+    body = {"name": "far", "ip_range": "10.0.0.0/16", "subnets": [subnet], "routes": [route]}
+    made = lab.post("/networks", body)["network"]
+    assert made["routes"] == [route]
+    here = order("a", networks=[made["id"]])
+    assert lab.refused("POST", "/servers", here) == (422, "no_subnet_available")
+
+
+def test_a_volume_is_ordered_with_a_server_where_it_is_and_once(lab: Lab) -> None:
+    far = lab.post("/volumes", {"name": "far", "size": 10, "location": "hel1"})["volume"]["id"]
+    near = lab.post("/volumes", {"name": "near", "size": 10, "location": "nbg1"})["volume"]["id"]
+    assert lab.refused("POST", "/servers", order("a", volumes=[far])) == (422, "invalid_input")
+    assert lab.server("a", volumes=[near], automount=False)["volumes"] == [near]
+    assert lab.refused("POST", "/servers", order("b", volumes=[near])) == (422, "volume_already_attached")
+
+
+def test_a_server_without_ipv4_has_ipv6_alone(lab: Lab) -> None:
+    server = lab.server(public_net={"enable_ipv4": False, "enable_ipv6": True})
+    assert server["public_net"]["ipv4"] is None
+    assert server["public_net"]["ipv6"]["ip"].endswith("::/64")
+    assert [ip["type"] for ip in lab.get("/primary_ips")["primary_ips"]] == ["ipv6"]
+
+
+def test_a_machine_below_without_ipv6_makes_no_server_of_ipv6_alone(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lab.below, "reserve", lambda _: Addresses("10.213.0.9", None))
+    alone = order("a", public_net={"enable_ipv4": False, "enable_ipv6": True})
+    assert lab.refused("POST", "/servers", alone) == (422, "service_error")
+    assert lab.server("b")["public_net"]["ipv4"]["ip"] == "10.213.0.9"
 
 
 def test_a_placement_group_holds_ten(lab: Lab) -> None:

@@ -3,6 +3,7 @@
 cloud.py     what the engine calls: servers, their tags, their making
 removal.py   deleting a server, and what it leaves behind and is billed
 shared.py    the SSH key that all servers share, and what goes with the last of them
+belongings.py what servers can be given by name
 firewalls.py the managed firewalls: read, written, read back
 catalog.py   types, locations, prices, images
 actions.py   one look per second answers everybody who waits

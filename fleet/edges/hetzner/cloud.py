@@ -10,11 +10,14 @@ from hcloud.firewalls import Firewall
 from hcloud.images import Image
 from hcloud.locations import Location
 from hcloud.networks import Network
+from hcloud.placement_groups import PlacementGroup
 from hcloud.server_types import ServerType
-from hcloud.servers import BoundServer
+from hcloud.servers import BoundServer, ServerCreatePublicNetwork
 from hcloud.servers import Server as ServerId
 from hcloud.ssh_keys import SSHKey
+from hcloud.volumes import Volume
 
+from fleet.core.belongings import Belongings
 from fleet.core.errors import CloudError, FleetError, Refused
 from fleet.core.firewall import Firewall as FirewallSeen
 from fleet.core.money import Catalog
@@ -22,7 +25,8 @@ from fleet.core.observation import Server
 from fleet.core.orders import ServerOrder
 from fleet.core.secret import Secret
 from fleet.edges.hetzner.actions import Actions
-from fleet.edges.hetzner.catalog import Offers
+from fleet.edges.hetzner.belongings import read as read_belongings
+from fleet.edges.hetzner.catalog import FOR_THE_RUN, Offers
 from fleet.edges.hetzner.convert import from_server, there
 from fleet.edges.hetzner.firewalls import Decide, Firewalls
 from fleet.edges.hetzner.gate import Gate
@@ -56,6 +60,7 @@ class HetznerCloud:
         self._networks: Shared[int] = Shared(float("inf"), monotonic)
         self._actions = Actions(self._gate, self._servers)
         self._offers = Offers(self._gate)
+        self._belongings: Shared[Belongings] = Shared(FOR_THE_RUN, monotonic)
         self._removal = Removal(self._gate, self._actions, fleet_tag)
         self._firewalls = Firewalls(self._gate, self._actions)
         self._things = SharedThings(self._gate, self._firewalls)
@@ -186,6 +191,10 @@ class HetznerCloud:
         doing = f"look for network {name}"
         return self._networks.get(name, lambda: self._gate.call(doing, lambda client: _network_id(client, name)))
 
+    def belongings(self) -> Belongings:
+        """Placement groups, networks, firewalls and volumes of the project, asked for once."""
+        return self._belongings.get("all", lambda: self._gate.call("list what servers can be given", read_belongings))
+
     def leftovers(self, tags: Mapping[str, str]) -> tuple[str, ...]:
         """What carries all these tags, belongs to no server, and is billed."""
         return self._things.leftovers(tags)
@@ -268,11 +277,15 @@ def _create(client: Client, order: ServerOrder, image: Image) -> tuple[Server, l
         ServerType(name=order.type),
         image,
         ssh_keys=[SSHKey(id=order.ssh_key)],
-        firewalls=[Firewall(id=order.firewall)],
+        firewalls=[Firewall(id=number) for number in (order.firewall, *order.given.firewalls)],
         user_data=order.user_data.reveal(),
         labels=dict(order.tags),
         location=Location(name=order.location),
         networks=[Network(id=number) for number in order.networks] or None,
+        placement_group=PlacementGroup(id=order.given.group) if order.given.group else None,
+        volumes=[Volume(id=number) for number in order.given.volumes] or None,
+        automount=False if order.given.volumes else None,
+        public_net=None if order.ipv4 else ServerCreatePublicNetwork(enable_ipv4=False, enable_ipv6=True),
     )
     return from_server(answer.server), [answer.action, *(answer.next_actions or ())]
 

@@ -40,6 +40,7 @@ def from_server(server: BoundServer) -> Server:
         tags=dict(server.labels or {}),
         volumes=tuple(there(volume.id) for volume in server.volumes or ()),
         primary_ips=tuple(ip.id for ip in ips if ip is not None and ip.id is not None),
+        firewalls=frozenset(there(one.firewall.id) for one in (net.firewalls if net else None) or ()),
         networks={there(one.network.id): one.ip for one in server.private_net or ()},
     )
 

@@ -10,6 +10,7 @@ from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, Field, PlainValidator, ValidationInfo, field_validator, model_validator
 
 from fleet.core import inventory_rules as rules
+from fleet.core.belongings import NUMBER
 from fleet.core.inventory import DockerSettings, Pool, RunnerSettings
 from fleet.core.labels import DEFAULT_LABELS
 from fleet.core.runner_version import DEFAULT_RUNNER, engine_fits, read_runner
@@ -28,6 +29,7 @@ _Package = Annotated[
     str,
     AfterValidator(rules.form(r"[a-z0-9][a-z0-9+.-]+(=[\w.+~:-]+)?", "package", 'like "git-lfs" or "git-lfs=3.6.1-1"')),
 ]
+_Named = Annotated[str, AfterValidator(rules.hetzner_name)]
 _Command = Annotated[str, AfterValidator(rules.form(r"[^\0]*\S[^\0]*", "command", "a line of shell"))]
 
 
@@ -110,6 +112,12 @@ class PoolTable(Table):
     packages: Annotated[list[_Package], AfterValidator(rules.each_once)] = []
     commands: list[_Command] = []
     tailnet: Joins = None
+    ipv4: bool = _POOL.ipv4
+    nat64: bool = _POOL.nat64
+    placement_group: Annotated[str, AfterValidator(rules.hetzner_name_or_none)] = _POOL.placement_group
+    networks: Annotated[list[_Named], AfterValidator(rules.each_once)] = []
+    firewalls: Annotated[list[_Named], AfterValidator(rules.each_once), AfterValidator(rules.few_firewalls)] = []
+    volumes: Annotated[list[_Named], AfterValidator(rules.each_once)] = []
     docker: DockerTable = Field(default_factory=DockerTable.model_construct, validate_default=True)
 
     @field_validator("max")
@@ -119,6 +127,22 @@ class PoolTable(Table):
         if most is not None and least is not None and most < least:
             raise rules.WrongError(f"{most} is less than min", f"min is {least}")
         return most
+
+    @field_validator("nat64")
+    @classmethod
+    def _is_needed(cls, nat64: bool, info: ValidationInfo) -> bool:
+        if nat64 and info.data.get("ipv4"):
+            raise rules.WrongError("has no effect", "it is for pools with ipv4 = false")
+        return nat64
+
+    @field_validator("volumes")
+    @classmethod
+    def _one_each(cls, volumes: list[str], info: ValidationInfo) -> list[str]:
+        shared = [name for name in volumes if NUMBER not in name]
+        if shared and (_most(info) or 0) > 1:
+            wrong = f'"{shared[0]}" is one volume for {_most(info)} machines'
+            raise rules.WrongError(wrong, f'"{shared[0]}-{NUMBER}": the number of the machine')
+        return volumes
 
     @field_validator("idle")
     @classmethod

@@ -54,13 +54,13 @@ class SshTable(Table):
     authorized_keys: Annotated[
         list[Annotated[str, AfterValidator(rules.public_key)]], AfterValidator(rules.each_once)
     ] = []
+    route: Route = _SSH.route.value
     allow_from: Annotated[
         list[Annotated[str, AfterValidator(rules.network_or_me)]],
         AfterValidator(rules.reachable),
         AfterValidator(rules.each_once),
     ] = list(_SSH.allow_from)
     address_from: Annotated[str, AfterValidator(rules.address_from)] = _SSH.address_from
-    route: Route = _SSH.route.value
 
 
 class CronTable(Table):

@@ -86,6 +86,12 @@ def _pool(name: str, table: PoolTable, fleet: InventoryTable) -> Pool:
         packages=tuple(table.packages),
         commands=tuple(table.commands),
         tailnet=fleet.tailnet is not None if table.tailnet is None else table.tailnet,
+        ipv4=table.ipv4,
+        nat64=table.nat64,
+        placement_group=table.placement_group,
+        networks=tuple(table.networks),
+        firewalls=tuple(table.firewalls),
+        volumes=tuple(table.volumes),
     )
 
 

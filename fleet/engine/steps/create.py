@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from string import Template
 
+from fleet.core.belongings import Given, given
 from fleet.core.errors import CloudError, Deferred, NamesakeRefused, NameTaken, NoCapacity
 from fleet.core.machine import BOOT_GRACE
 from fleet.core.money import Price, price_of
@@ -15,7 +16,7 @@ from fleet.core.pricing import choices, growth_refused, server_price
 from fleet.core.secret import Secret
 from fleet.core.serving import networks_of
 from fleet.core.ssh_key import sshkey_tag
-from fleet.engine import firewall
+from fleet.engine import firewall, preflight
 from fleet.engine.steps import leave
 from fleet.engine.wait import wait_for
 from fleet.engine.work import Work
@@ -30,6 +31,7 @@ def create(work: Work) -> None:
     found = _existing(work)
     if found is None:
         _check_tailnet(work)
+        preflight.check_pools(work.world, [work.pool])
         try:
             found = _first_to_be_had(work)
         except NameTaken:
@@ -68,9 +70,9 @@ def _first_to_be_had(work: Work) -> Server:
     catalog = work.world.catalog
     keys = _new_keys(work)
     refused: list[str] = []
-    for type_name, location in choices(work.pool, catalog):
+    for type_name, location in choices(work.pool, catalog, _given(work).places):
         work.tell(f"{type_name} in {location}")
-        price = price_of(catalog, type_name, location)
+        price = price_of(catalog, type_name, location, ipv4=work.pool.ipv4)
         refusal = _refusal(work, price)
         if refusal:
             raise Deferred(refusal)
@@ -117,6 +119,13 @@ def _tags(work: Work, keys: _Keys, price: Price | None) -> dict[str, str]:
     return birth_tags(name, work.world.inventory.gitea, keys.host, keys.login, hour)
 
 
+def _given(work: Work) -> Given:
+    """What this very machine is made with, besides."""
+    name = read_server_name(work.name)
+    assert name is not None
+    return given(work.pool, name.n, preflight.look(work.world, [work.pool]))
+
+
 def _order(work: Work, type_name: str, location: str, keys: _Keys, price: Price | None) -> ServerOrder:
     world = work.world
     return ServerOrder(
@@ -130,8 +139,16 @@ def _order(work: Work, type_name: str, location: str, keys: _Keys, price: Price 
             "key", lambda: world.cloud.ensure_ssh_key(world.shared_name, keys.login, world.fleet_tags)
         ),
         firewall=firewall.ensure(world),
-        networks=tuple(world.cloud.network_id(name) for name in networks_of(world.inventory)),
+        networks=_networks(work),
+        ipv4=work.pool.ipv4,
+        given=_given(work),
     )
+
+
+def _networks(work: Work) -> tuple[int, ...]:
+    """Those of its pool, and the one in which the fleet's cache is."""
+    caches = (work.world.cloud.network_id(name) for name in networks_of(work.world.inventory))
+    return tuple(dict.fromkeys((*caches, *_given(work).networks)))
 
 
 def fill_user_data(template: str, private: Secret, public: str, login: str) -> Secret:

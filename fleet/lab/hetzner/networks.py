@@ -26,7 +26,8 @@ def create_network(project: Project, request: Request) -> Answer:
     name, labels = free_name(known.values(), "network", text(body, "name")), read_labels(body.get("labels"))
     ip_range = _private_range(body.get("ip_range"), "ip_range")
     subnets = tuple(_subnet(found, ip_range) for found in listing(body, "subnets"))
-    network = Network(project.new_id("network"), name, project.clock(), labels, ip_range, subnets)
+    routes = tuple(_route(found) for found in listing(body, "routes"))
+    network = Network(project.new_id("network"), name, project.clock(), labels, ip_range, subnets, routes)
     known[network.id] = network
     return Answer(201, {"network": network_json(network)})
 
@@ -83,7 +84,7 @@ def network_json(network: Network) -> Json:
             {"type": kind, "ip_range": ip_range, "network_zone": zone, "gateway": _gateway(network)}
             for kind, ip_range, zone in network.subnets
         ],
-        "routes": [],
+        "routes": [{"destination": where, "gateway": gateway} for where, gateway in network.routes],
         "servers": list(network.members),
         "load_balancers": [],
         "protection": {"delete": network.keep},
@@ -127,6 +128,12 @@ def _subnet(found: Any, otherwise: str) -> tuple[str, str, str]:
         raise invalid("subnets", "must be a list of objects")
     ip_range = _private_range(found.get("ip_range") or otherwise, "subnets.ip_range")
     return text(found, "type"), ip_range, text(found, "network_zone")
+
+
+def _route(found: Any) -> tuple[str, str]:
+    if not isinstance(found, dict):
+        raise invalid("routes", "must be a list of objects")
+    return text(found, "destination"), text(found, "gateway")
 
 
 def _private_range(found: Any, field: str) -> str:

@@ -23,6 +23,7 @@ def create_server(project: Project, request: Request) -> Answer:
     _refuse_by_fault(project, order)
     number = project.new_id("server")
     addresses = _reserve(project, number)
+    _refuse_unreachable(order, addresses)
     server = _new_server(project, order, number)
     _join(project, order, server, addresses)
     created = _boot(project, server, order.start)
@@ -84,6 +85,13 @@ def _reserve(project: Project, number: int) -> Addresses:
         return project.hypervisor.reserve(number)
     except HypervisorError as error:
         raise ApiError(422, "service_error", str(error)) from error
+
+
+def _refuse_unreachable(order: Order, addresses: Addresses) -> None:
+    """A machine below that gives one family alone cannot make a server of the other one."""
+    given = {"ipv4": addresses.ipv4, "ipv6": addresses.ipv6}
+    if order.families and not any(given[family] for family in order.families):
+        raise ApiError(422, "service_error", f"this lab has no {' and no '.join(order.families)}")
 
 
 def _new_server(project: Project, order: Order, number: int) -> Server:

@@ -41,21 +41,19 @@ class Order:
 
 def read_order(project: Project, body: Json) -> Order:
     """Raises ApiError."""
-    records = project.records
     kind = _type(project, body)
+    place = _location(project, body, kind)
     return Order(
         name=read_name(project, body),
         type=kind,
         image=find_image(project, body.get("image"), kind.architecture),
-        location=_location(project, body, kind),
+        location=place,
         labels=read_labels(body.get("labels")),
         user_data=read_user_data(body),
         keys=tuple(_key(project, found) for found in listing(body, "ssh_keys")),
         firewalls=_firewalls(project, body),
-        volumes=tuple(record(records.volumes, "volume", whole(found, "volumes")) for found in listing(body, "volumes")),
-        networks=tuple(
-            record(records.networks, "network", whole(found, "networks")) for found in listing(body, "networks")
-        ),
+        volumes=tuple(_volume(project, found, place) for found in listing(body, "volumes")),
+        networks=tuple(_network(project, found, place) for found in listing(body, "networks")),
         group=_group(project, body),
         families=_families(project, body),
         start=flag(body, "start_after_create", True),
@@ -112,6 +110,25 @@ def _firewalls(project: Project, body: Json) -> tuple[Firewall, ...]:
     if not all(isinstance(entry, dict) for entry in found):
         raise invalid("firewalls", "must be a list of objects")
     return tuple(record(project.records.firewalls, "firewall", number(entry, "firewall")) for entry in found)
+
+
+def _volume(project: Project, found: Any, place: Location) -> Volume:
+    """One that is there and free."""
+    volume = record(project.records.volumes, "volume", whole(found, "volumes"))
+    if volume.server is not None:
+        raise ApiError(422, "volume_already_attached", "volume is already attached to a server")
+    if volume.location != place:
+        raise ApiError(422, "invalid_input", "volume and server must be in the same location")
+    return volume
+
+
+def _network(project: Project, found: Any, place: Location) -> Network:
+    """One with a subnet in the zone of this location; one without any subnet is taken as it is."""
+    network = record(project.records.networks, "network", whole(found, "networks"))
+    zones = {zone for _, _, zone in network.subnets}
+    if zones and place.network_zone not in zones:
+        raise ApiError(422, "no_subnet_available", f"network has no subnet in {place.network_zone}")
+    return network
 
 
 def _families(project: Project, body: Json) -> dict[str, PrimaryIp | None]:

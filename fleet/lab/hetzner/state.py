@@ -75,6 +75,7 @@ class Network(Record):
 
     ip_range: str
     subnets: tuple[tuple[str, str, str], ...] = ()
+    routes: tuple[tuple[str, str], ...] = ()
     members: dict[int, str] = field(default_factory=dict)
     keep: bool = False
 
