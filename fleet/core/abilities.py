@@ -14,9 +14,18 @@ LITTLE_DISK = 0.1
 LITTLE_GB = 5
 """And how much that should be: one image for jobs with its build."""
 
-ABSENT = ("not found", "denied", "unauthorized", "manifest unknown", "authentication required", "no basic auth")
+ABSENT = (
+    "not found",
+    "denied",
+    "unauthorized",
+    "manifest unknown",
+    "authentication required",
+    "no basic auth",
+    "forbidden",
+)
 """What a registry that works says of an image that is not there, to somebody who has not signed in."""
 
+NO_PACKAGES = "is [packages] enabled in Gitea's app.ini, and does the host reach it?"
 UP, REPEAT = "fleet up", "type the same command again"
 
 
@@ -107,6 +116,8 @@ def _build(seen: Seen) -> Check:
 
 def _registry(seen: Seen) -> Check:
     host, said = urlsplit(seen.wanted.runner_url).netloc, seen.one("registry")
+    if seen.answer("registry_there")[0] == 404:
+        return _no("registry", f"{host} has no registry: /v2/ answers 404", NO_PACKAGES)
     if any(words in said.lower() for words in ABSENT):
         return ok("registry", f"Docker reaches the registry of {host}")
     return _no("registry", f"Docker and the registry of {host}: {said or 'no answer'}", _registry_fix(said))
@@ -117,7 +128,7 @@ def _registry_fix(said: str) -> str:
         return "gitea.ca names the file with the CA's certificate; then fleet up"
     if "HTTP response to HTTPS client" in said:
         return "gitea.runner_url begins with https://, and Gitea answers with http"
-    return "is [packages] enabled in Gitea's app.ini, and does the host reach it?"
+    return NO_PACKAGES
 
 
 def _gitea(seen: Seen) -> Check:

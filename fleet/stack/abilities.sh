@@ -89,7 +89,8 @@ the_build() {
 # Asked for what cannot be there, the daemon says what it thinks of the registry. Nothing is pulled.
 the_registry() {
     timeout 20 docker --config $scratch pull "$registry/fleet-probe/none:none" >$scratch/registry 2>&1
-    say registry "$(last registry)"
+    say registry "$(head -n 1 $scratch/registry)"
+    say registry_there "$($get --max-time 10 "${gitea%/}/v2/")"
 }
 
 the_socket() {

@@ -76,14 +76,14 @@ def test_files_are_written_before_what_reads_them() -> None:
 
 def test_the_guard_is_there_before_docker_and_before_the_runner_has_its_configuration() -> None:
     whats = [change.what for change in changes(fresh(), wanted())]
-    load = whats.index("keep containers from the cloud's metadata")
+    load = whats.index("load the metadata guard")
     unit = whats.index("write /etc/systemd/system/fleet-guard.service")
     assert unit < whats.index("install docker.io docker-cli docker-compose nftables") < load
     assert load < whats.index("start Docker") < whats.index(f"write {COMPOSE}")
 
 
 def test_rules_that_were_flushed_are_loaded_again_without_a_restart_of_anything() -> None:
-    assert drift(facts(guarded=False), wanted()) == (Drift("keep containers from the cloud's metadata", False),)
+    assert drift(facts(guarded=False), wanted()) == (Drift("load the metadata guard", False),)
 
 
 DIFFERENT = [

@@ -213,4 +213,12 @@ MUTANTS = (
         "whoever has the old host key is believed after a rebuild",
         engine=True,
     ),
+    Mutant(
+        "guard waits for an idle machine",
+        "fleet/core/plan.py",
+        "if machine.facts and is_flushed(machine.facts)",
+        "if False",
+        "the jobs of a busy machine go on reaching its user data",
+        engine=True,
+    ),
 )

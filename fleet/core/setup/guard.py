@@ -60,4 +60,4 @@ def is_flushed(facts: HostFacts) -> bool:
 def guard_changes(facts: HostFacts) -> Iterator[Run]:
     """Rules that somebody flushed are loaded again, at once: nothing else is touched by it."""
     if not facts.guarded:
-        yield Run("systemctl restart fleet-guard", "keep containers from the cloud's metadata")
+        yield Run("systemctl restart fleet-guard", "load the metadata guard")
