@@ -181,6 +181,17 @@ def test_a_runner_that_never_gets_online_is_a_row_with_the_runners_last_words(wo
     assert outcome.hint == "can ci-build-1 reach https://git.example?"
 
 
+def test_a_runner_that_does_not_trust_gitea_is_told_which_key_is_meant(world: FakeWorld) -> None:
+    process = world.process()
+
+    def strange() -> None:
+        host = world.host("ci-build-1")
+        host.reaches_gitea, host.last_words = False, "tls: x509: certificate signed by unknown authority"
+
+    process.calls.before(20, strange)
+    assert only(process.up()).hint.startswith("the runner does not trust Gitea's certificate: gitea.ca")
+
+
 def test_a_runner_that_was_cut_off_from_gitea_is_repaired_when_it_is_not_any_more(any_world: FakeWorld) -> None:
     any_world.process().up()
     any_world.host("ci-build-1").reaches_gitea = False

@@ -67,6 +67,7 @@ class FakeHost:
         self.cloud_init_exit = 0
         self.breaks_apt = False
         self.reaches_gitea = True
+        self.last_words = "cannot ping the Gitea instance server"
 
         self.host_key = host_key
         self.disk = Disk({LOGIN_FILES[0]: f"{login}\n"})
@@ -261,7 +262,7 @@ class FakeHost:
         process = self.process
         if process is not None and not process.known:
             return "Error: unregistered runner"
-        return "cannot ping the Gitea instance server" if not self.reaches_gitea else "declare successfully"
+        return self.last_words if not self.reaches_gitea else "declare successfully"
 
     def digest(self, path: str) -> str | None:
         """The SHA-256 of a file, or None when there is none."""

@@ -33,6 +33,9 @@ LOGIN_ATTEMPTS = 3
 WORTH_TELLING = 60
 """A command that may take longer than this many seconds is shown to the person who waits."""
 
+UNTRUSTED = "the runner does not trust Gitea's certificate: gitea.ca must have the CA of gitea.runner_url too"
+"""Go's certificate errors begin with x509."""
+
 ROUNDS = 3
 """Looks at a host before set-up gives up: one for what facts cannot show before Docker runs, one to see the end."""
 
@@ -280,7 +283,7 @@ def online(work: Work) -> None:
     words = work.host().run(f"docker logs --tail 8 {shlex.quote(CONTAINER)} 2>&1").out.strip()
     raise StepFailed(
         f"Gitea did not see runner {work.name} online within {limit:.0f} seconds; its log ends:\n{words}",
-        hint=f"can {work.name} reach {work.world.inventory.gitea.runner_url}?",
+        hint=UNTRUSTED if "x509:" in words else f"can {work.name} reach {work.world.inventory.gitea.runner_url}?",
     )
 
 
