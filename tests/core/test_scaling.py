@@ -13,7 +13,7 @@ import pytest
 from fleet.core.change import Plan, Verb
 from fleet.core.errors import HostError, HostSilent, LoginRefused, WrongHostKey
 from fleet.core.facts import Registration
-from fleet.core.inventory import CronSettings, Inventory, Pool
+from fleet.core.inventory import CacheSettings, CronSettings, Inventory, Pool
 from fleet.core.lifecycle import LEAVE_AS_SURPLUS, TAKE_BACK_BUSY, TAKE_BACK_EMPTY, Step
 from fleet.core.names import Tag, read_server_name
 from fleet.core.observation import HostSeen, Job, JobState, Observation, Runner, Server
@@ -362,6 +362,12 @@ def test_a_machine_with_few_jobs_is_emptied_when_the_others_have_room() -> None:
     plan = scale(busy(1, 1, SOON), busy(2, 1), of=a_pool(capacity=2))
     assert todo(plan) == {"build-1": "remove"}
     assert reason(plan, "build-1").startswith("1 of 2 jobs, the others have room")
+
+
+def test_the_machine_whose_cache_the_others_use_is_not_emptied_for_that() -> None:
+    served = inventory(a_pool(capacity=2), cache=CacheSettings(machine="ci-build-1", network="inside"))
+    assert todo(scale(busy(1, 1, SOON), busy(2, 1), of=served)) == {}
+    assert todo(scale(busy(1, 1, SOON), busy(2, 1, SOON), of=served)) == {"build-2": "remove"}
 
 
 @pytest.mark.parametrize(

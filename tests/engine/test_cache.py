@@ -126,14 +126,17 @@ def test_the_secret_is_in_no_tag_and_in_no_file_that_others_may_read() -> None:
 def test_it_leaves_last() -> None:
     outside = world()
     up(outside)
-    job = outside.gitea.queue(seconds=300)
-    outside.clock.sleep(20)
+    short, job = outside.gitea.queue(seconds=5), outside.gitea.queue(seconds=300)
+    outside.clock.sleep(30)
+    assert (short.end, outside.gitea.records[job.runner_id or 0].name) == ("success", "ci-build-2")
     process = outside.process(SERVED)
     process.down()
     assert job.end == "success"
     assert_gone(outside)
     deleted = [event.machine for event in process.events if event.step == "delete server"]
     assert deleted == ["ci-build-2", "ci-build-1"]
+    # It waits for the other's job without a look at all machines every few seconds.
+    assert sum(event.step == "let the others leave first" for event in process.events) == 2
 
 
 def test_without_waiting_it_stays_and_says_why() -> None:
