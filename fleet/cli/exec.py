@@ -14,6 +14,7 @@ from fleet.cli.story import looking
 from fleet.cli.wiring import open_world
 from fleet.core.errors import FleetError
 from fleet.core.machine import Machine, join
+from fleet.engine import firewall
 from fleet.engine.observe import observe
 from fleet.engine.ports import Result
 from fleet.engine.world import World, target_of
@@ -36,6 +37,7 @@ def exec_(
     Takes no lock and asks nobody: it is your command.
     """
     with open_world(inventory) as world:
+        firewall.let_in(world)
         with looking(f"looking at fleet {world.inventory.name}", quiet=json):
             machines = chosen(join(world.inventory, observe(world, hosts=False)), [where])
         with ThreadPoolExecutor(WORKERS) as pool:

@@ -15,6 +15,7 @@ from fleet.cli.wiring import open_world
 from fleet.core.errors import Refused
 from fleet.core.machine import join
 from fleet.core.setup import CONTAINER
+from fleet.engine import firewall
 from fleet.engine.observe import observe
 from fleet.engine.world import target_of
 
@@ -59,6 +60,7 @@ def logs(
     What jobs print is in Gitea. Example: fleet logs ci-build-1 --of docker -f
     """
     with open_world(inventory) as world:
+        firewall.let_in(world)
         with looking(f"looking for {machine}"):
             found = chosen(join(world.inventory, observe(world, hosts=False)), [machine])
         if len(found) > 1:

@@ -14,6 +14,7 @@ from fleet.cli.wiring import open_world
 from fleet.core.doctor import Grade
 from fleet.core.errors import Refused
 from fleet.core.machine import join
+from fleet.engine import firewall
 from fleet.engine.abilities import try_abilities
 from fleet.engine.observe import observe
 
@@ -29,6 +30,7 @@ def probe(
     Takes some seconds, disturbs no job and leaves nothing behind. Only images that are there already are used.
     """
     with open_world(inventory) as world, looking(f"trying what jobs can do on {machine}", quiet=json):
+        firewall.let_in(world)
         found = chosen(join(world.inventory, observe(world, hosts=False)), [machine])
         if len(found) > 1:
             raise Refused(f"{machine} is a pool: a probe is of one machine", hint=f"fleet probe {found[0].name}")

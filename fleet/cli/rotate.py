@@ -20,6 +20,7 @@ from fleet.core.inventory import GiteaSettings, ScopeKind
 from fleet.core.machine import Machine, join
 from fleet.core.report import Outcome, Report, Verdict
 from fleet.core.rotation import plan_renewals
+from fleet.engine import firewall
 from fleet.engine.apply import Listener, apply
 from fleet.engine.observe import observe
 from fleet.engine.world import World
@@ -48,6 +49,7 @@ def runners(
 ) -> int:
     """New credentials for each runner, one machine after the other, and only on an empty one. No job is lost."""
     with open_world(inventory) as world:
+        firewall.let_in(world)
         before = world.gitea.registration_token()
         with looking(f"looking at fleet {world.inventory.name}", quiet=quiet) as seen:
             rows = join(world.inventory, observe(world, seen=seen))

@@ -29,7 +29,7 @@ from fleet.core.errors import Refused
 from fleet.core.inventory import Inventory
 from fleet.core.report import Report
 from fleet.core.ssh_key import read_public_key
-from fleet.engine import key_rotation
+from fleet.engine import firewall, key_rotation
 from fleet.engine.apply import Listener
 from fleet.engine.world import Rotation, World
 
@@ -54,6 +54,7 @@ def sshkey(
     named = load_inventory(inventory)
     _must_fit(named, new_key, old_key)
     with pass_lock(named.name, state_folder()), open_world(inventory, ask_gitea=False) as world:
+        firewall.let_in(world)
         confirm(_question(named, new_key, old_key), yes=yes)
         with telling(quiet=quiet) as listen:
             if new_key is not None:
