@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from fleet.core.errors import HostError, LoginRefused
+from fleet.core.errors import CommandFailed, HostError, LoginRefused
 from fleet.core.facts import HostFacts, read_facts
 from fleet.core.inventory import Inventory
 from fleet.core.machine import Machine
@@ -170,7 +170,11 @@ class Shared:
 
 
 def probe(host: Host, stack: Mapping[str, str], wanted: HostWanted | None) -> HostFacts:
-    """One read-only look at a host."""
+    """One read-only look at a host. Raises HostError when it did not come to its end: half of a look says no where
+    nothing is known."""
     arguments = " ".join(probe_arguments(wanted)) if wanted else ""
     answer = host.run(f"sh -s -- {arguments}", stdin=stack["probe.sh"].encode(), timeout=60)
+    if answer.status != 0:
+        said = answer.err.strip()[-300:]
+        raise CommandFailed(f"the host was not looked at to the end (exit {answer.status}): {said}".rstrip(": "))
     return read_facts(answer.out)
