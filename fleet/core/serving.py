@@ -37,10 +37,15 @@ def outside(inventory: Inventory, servers: Sequence[Server], network: int) -> fr
 
 
 def address_in_tailnet(inventory: Inventory, servers: Sequence[Server], devices: Sequence[Device]) -> str:
-    """Its IPv4 address in the tailnet, or empty while it has none. A device without a server is one that was left."""
-    if _server(inventory, servers) is None:
+    """Its IPv4 address in the tailnet, or empty while it has none. A device without a server is one that was left.
+
+    One that has been in service keeps its address while it is offline for a moment: all others would change."""
+    server = _server(inventory, servers)
+    if server is None:
         return ""
-    mine = [one for one in devices if one.hostname == inventory.cache.machine and one.online is not False]
+    mine = [one for one in devices if one.hostname == inventory.cache.machine]
+    alive = [one for one in mine if one.online is not False]
+    mine = alive or (mine if Tag.SETUP in server.tags else [])
     addresses = [address for one in mine for address in one.addresses if ":" not in address]
     return addresses[-1] if addresses else ""
 

@@ -244,3 +244,9 @@ def test_no_file_is_wanted_and_gone_at_once() -> None:
 def test_the_shipped_unit_runs_what_the_shipped_configuration_is_for() -> None:
     assert f"serve {MIRROR_FILE}" in STACK["mirror.service"]
     assert Path(MIRROR_UNIT).name == "docker-registry.service"
+
+
+def test_while_nobody_knows_where_it_is_nothing_of_it_is_taken_away() -> None:
+    serves = has(machine(MIRRORED, "ci-build-1")) - has(machine(MIRRORED))
+    assert {COMPOSE_FILE, MIRROR_UNIT} <= serves
+    assert not serves & {one.path for one in machine(MIRRORED, at="").gone}

@@ -59,6 +59,8 @@ def device(hostname: str = "ci-build-1", *, online: bool | None = True) -> Devic
         ([server()], [device()], "100.64.0.3"),
         ([server()], [device(online=None)], "100.64.0.3"),
         ([server()], [device(online=False)], ""),
+        ([server(tags=DONE)], [device(online=False)], "100.64.0.3"),
+        ([server(tags=DONE)], [replace(device(online=False), addresses=("100.64.0.9",)), device()], "100.64.0.3"),
         ([server()], [device("ci-build-2")], ""),
         ([], [device()], ""),
     ],

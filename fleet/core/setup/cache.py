@@ -50,14 +50,17 @@ _MIRROR = "! [ -x /usr/bin/docker-registry ] || {{ systemctl enable --quiet {0} 
 
 
 def cache_part(inventory: Inventory, pool: Pool, given: Given) -> Part:
-    """What the cache adds to a machine of this pool: ``given.machine`` where it is that very one."""
+    """What the cache adds to a machine of this pool: ``given.machine`` where it is that very one.
+
+    While nobody knows where the fleet's cache is, nothing of it is taken away: its entries would be lost."""
     cache = inventory.cache
     serves = bool(given.cache_at) and given.machine == cache.machine
     parts = [_client(inventory, pool, given)]
     if cache.mirror and given.cache_at:
         parts.append(_mirrored(f"{given.cache_at}:{MIRROR_PORT}"))
-    parts.append(_server(inventory, pool, given) if serves else Part(gone=_NO_SERVER))
-    parts.append(_mirror(pool, given) if serves and cache.mirror else Part(gone=_NO_MIRROR))
+    known = not cache.machine or bool(given.cache_at)
+    parts.append(_server(inventory, pool, given) if serves else Part(gone=_NO_SERVER if known else ()))
+    parts.append(_mirror(pool, given) if serves and cache.mirror else Part(gone=_NO_MIRROR if known else ()))
     return joined(parts)
 
 
@@ -78,7 +81,8 @@ def _client(inventory: Inventory, pool: Pool, given: Given) -> Part:
     server = cache.url or (f"http://{given.cache_at}:{cache.port}" if given.cache_at else "")
     if not server:
         limits = _limits(cache.limits, version)
-        return Part(runner={"cache": limits} if limits else {}, gone=(GoneFile(SECRET_FILE), *gone))
+        unused = () if cache.machine else (GoneFile(SECRET_FILE),)
+        return Part(runner={"cache": limits} if limits else {}, gone=(*unused, *gone))
     config: dict[str, Plain] = {"external_server": f"{server.rstrip('/')}/", **_secret_key(version)}
     part = Part(runner={"cache": config}, gone=gone)
     return joined((part, _secret(version, given, serves=given.machine == cache.machine)))
