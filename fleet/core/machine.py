@@ -249,8 +249,9 @@ def _nothing_of_ours(host: HostFacts, records: tuple[Runner, ...]) -> bool:
 
 
 def _static_phase_by_host(host: HostFacts, runner: Runner | None, jobs: tuple[Job, ...]) -> Phase:
-    """Nobody waits for its boot, and without a runner of ours its task containers are none of ours."""
-    if host.registration is None:
+    """Nobody waits for its boot, and without a runner of ours its task containers are none of ours. A job that Gitea
+    knows of is, whatever became of the runner's file."""
+    if host.registration is None and not jobs:
         return Phase.UNREGISTERED if host.docker_active else Phase.BARE
     return _phase_by_host(replace(host, boot="-"), runner, jobs, asker_of(host.memory))
 

@@ -247,3 +247,10 @@ def test_nothing_is_ever_made_reset_or_deleted_and_nothing_costs(
         assert not FORBIDDEN & set(change(plan).steps)
         assert plan.before.hour == 0
         assert change(plan).reason
+
+
+def test_one_with_a_job_is_busy_even_when_its_runners_file_is_not_there() -> None:
+    lost = replace(good(), registration=None)
+    busy = look(record(), job(runner_id=7), host=lost)
+    assert row(busy).phase is Phase.BUSY
+    assert change(up(busy)).steps == change(scale(busy)).steps == ()
