@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from fleet.cli import exits
-from fleet.core.errors import CommandFailed, TailnetError
+from fleet.core.errors import CommandFailed, CredentialsError, TailnetError
 from fleet.core.inventory import Inventory, TailnetSettings
 from fleet.core.report import Report
 from fleet.core.scaling import GHOST_GRACE
@@ -241,3 +241,21 @@ def test_a_tailnet_that_does_not_answer_ends_no_pass() -> None:
     process = world.process(with_tailnet())
     process.calls.fail_next("tailnet.devices", TailnetError("https://headscale.example does not answer"))
     assert text(process.up()) == "kept: online, idle, as wanted"
+
+
+def test_a_tailnet_that_cannot_be_asked_keeps_no_server_and_its_device_goes_later() -> None:
+    world = up()
+    host = world.host("ci-build-1")
+    host.mute = "always"
+    host.reaches_gitea = False
+    world.clock.sleep(120)
+    process = world.process(with_tailnet())
+    process.calls.fail_next("tailnet.revoke_keys", CredentialsError("the secret of FLEET_TAILNET_KEY has expired"))
+    process.down()
+    assert_gone(world)
+    assert any("left to a later pass: the secret" in event.text for event in process.events)
+    assert devices(world) == ["ci-build-1"]
+    for _ in range(2):
+        world.process(with_tailnet(least=0)).scale()
+        world.clock.sleep(GHOST_GRACE + 60)
+    assert devices(world) == []

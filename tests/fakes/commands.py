@@ -36,7 +36,10 @@ _PUT = (
 _IN_PLACE = r"mv (?P<path>\S+)\.new (?P=path) && \{ (?P<then>.+) \|\| \{ rm (?P=path); exit 1; \}; \}"
 _INSTALL = r"sh -s -- /opt/fleet/bin/apt-install (?P<packages>.+)"
 _INSTALL_TAILSCALE = rf"sh -s -- /opt/fleet/bin/tailscale-install {ARCHIVE_KEY}"
-_JOIN = r": >/opt/fleet/tailnet && cat \| tailscale up --auth-key=file:/dev/stdin (?P<flags>--timeout=60s --reset .+)"
+_JOIN = (
+    r"mkdir -p /opt/fleet && : >/opt/fleet/tailnet && cat \|"
+    r" tailscale up --auth-key=file:/dev/stdin (?P<flags>--timeout=60s --reset .+)"
+)
 _SET = r"tailscale set (?P<flags>.+)"
 _LOG_OUT = r"systemd-run --quiet --collect sh -c 'sleep 1; tailscale logout && rm -f /opt/fleet/tailnet'"
 _RESOLVER = r"systemctl daemon-reload && systemctl enable --quiet fleet-dns && systemctl restart fleet-dns"

@@ -6,7 +6,7 @@ come over the tailnet: what cuts it is done in the background, and nothing that 
 
 import shlex
 
-from fleet.core.errors import CommandFailed, FleetError, HostError, HostLocked, StepFailed
+from fleet.core.errors import CommandFailed, FleetError, HostError, HostLocked, Refused, StepFailed, TailnetError
 from fleet.core.facts import HostFacts
 from fleet.core.inventory import TailnetSettings
 from fleet.core.machine import is_our_device
@@ -91,7 +91,12 @@ def _up(work: Work, settings: TailnetSettings, *, again: bool) -> None:
     words += [f"--hostname={work.name}", f"--login-server={login_server(settings)}"]
     command = f"{shlex.join(words)} {_settings(settings)}{' --force-reauth' if again else ''}"
     try:
-        work.must_run(f": >{MARK} && cat | {command}", "join the tailnet", seconds=90, stdin=key.key.reveal().encode())
+        work.must_run(
+            f"mkdir -p {HOME} && : >{MARK} && cat | {command}",
+            "join the tailnet",
+            seconds=90,
+            stdin=key.key.reveal().encode(),
+        )
     except CommandFailed as error:
         tailnet.revoke_keys(work.name)
         raise StepFailed(error.message.replace(key.key.reveal(), "***"), hint=error.hint) from None
@@ -122,13 +127,22 @@ def _port_may_close(work: Work) -> None:
 
 
 def forget(work: Work) -> None:
-    """Log out, see that the device is off the list, and that no key is left. Raises StepFailed when it stays."""
-    tailnet = work.world.tailnet
-    if tailnet is not None:
-        tailnet.revoke_keys(work.name)
+    """Log out, see that the device is off the list, and that no key is left. Raises StepFailed when it stays.
+
+    A tailnet that does not let itself be asked keeps no server in pay: the machine's key is good for minutes, and its
+    device, dead by then, is removed by a later pass.
+    """
     logged_out = _log_out(work)
-    if tailnet is None:
+    if work.world.tailnet is None:
         return
+    try:
+        _see_it_gone(work, work.world.tailnet, logged_out)
+    except (Refused, TailnetError) as error:
+        work.tell(f"its device is left to a later pass: {error.message}")
+
+
+def _see_it_gone(work: Work, tailnet: Tailnet, logged_out: bool) -> None:
+    tailnet.revoke_keys(work.name)
     if logged_out and _is_gone(work, tailnet):
         return
     for device in _ours(work, tailnet.devices(fresh=True)):
