@@ -14,9 +14,12 @@ install_from_archive() {
     archive=https://pkgs.tailscale.com/stable/$ID
     keyring=/etc/apt/keyrings/tailscale.gpg
     install -m 0755 -d /etc/apt/keyrings
+    command -v curl >/dev/null || /opt/fleet/bin/apt-install curl ca-certificates
     command -v gpg >/dev/null || /opt/fleet/bin/apt-install gpg
     curl -fsSL --retry 3 "$archive/$VERSION_CODENAME.noarmor.gpg" -o $keyring.new
-    seen=$(gpg --show-keys --with-colons $keyring.new | awk -F: '$1 == "fpr" { print $10; exit }')
+    # Of every key in it: one more would be trusted too.
+    seen=$(gpg --show-keys --with-colons $keyring.new |
+        awk -F: '$1 == "pub" { key = 1 } $1 == "fpr" && key { print $10; key = 0 }')
     if [ "$seen" != "$1" ]; then
         echo "the key of Tailscale's archive has fingerprint $seen, expected $1" >&2
         exit 1

@@ -69,3 +69,23 @@ def test_kernel_limits_are_lines_of_key_and_number() -> None:
         "vm.max_map_count",
     }
     assert all(line.split(" = ")[1].isdigit() for line in lines)
+
+
+KEYS = """tru::1:0:0:3:1:5
+pub:-:4096:1:AAAA:0:::-:::scESC::::::23::0:
+fpr:::::::::0123:
+uid:-::::0::X::them::::::::::0:
+sub:-:4096:1:BBBB:0::::::s::::::23:
+fpr:::::::::4567:
+"""
+
+
+@pytest.mark.parametrize("name", ["docker-archive.sh", "tailscale-install.sh"])
+def test_a_key_beside_the_right_one_makes_the_file_a_wrong_one(name: str) -> None:
+    program = STACK[name].partition("awk -F: '")[2].partition("'")[0]
+
+    def seen(listing: str) -> str:
+        return subprocess.run(["awk", "-F:", program], input=listing, capture_output=True, text=True).stdout
+
+    assert seen(KEYS) == "0123\n"
+    assert seen(KEYS + KEYS.replace("0123", "89AB")) == "0123\n89AB\n"

@@ -212,11 +212,11 @@ def test_a_wrong_key_of_the_archive_installs_nothing(tmp_path: object) -> None:
     stand_ins = """
 command() { return 1; }
 install() { :; }; curl() { :; }; apt_install() { echo "installed $*"; }; systemctl() { echo enabled; }
-gpg() { echo fpr:::::::::0000000000000000000000000000000000000000:; }
+gpg() { echo pub:-:; echo fpr:::::::::0000000000000000000000000000000000000000:; }
 """
     script = STACK["tailscale-install.sh"].replace("/opt/fleet/bin/apt-install", "apt_install")
     script = script.replace("set -eu\n", f"set -eu\n{stand_ins}", 1).replace("/etc/apt", f"{tmp_path}/apt")
     done = subprocess.run(["sh", "-s", "--", TAILSCALE_KEY], input=script, capture_output=True, text=True)
     assert done.returncode == 1
     assert f"has fingerprint {'0' * 40}, expected {TAILSCALE_KEY}" in done.stderr
-    assert done.stdout == "installed gpg\n"
+    assert done.stdout == "installed curl ca-certificates\ninstalled gpg\n"

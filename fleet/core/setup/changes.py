@@ -139,7 +139,7 @@ def _packages(facts: HostFacts, wanted: HostWanted) -> Iterator[HostChange]:
     if missing:
         if wanted.docker.source is DockerSource.DOCKER:
             archive = shlex.join([f"{HOME}/bin/docker-archive", DOCKER_KEY])
-            yield Run(archive, "add Docker's package archive", 120)
+            yield Run(archive, "add Docker's package archive", 600, as_unit=True)
         install = [pinned(name, facts, wanted.docker) for name in missing]
         command = shlex.join([f"{HOME}/bin/apt-install", *install])
         yield Run(command, f"install {' '.join(missing)}", 1200, as_unit=True)
