@@ -17,7 +17,7 @@ from fleet.core.machine import Machine, join
 from fleet.engine import firewall
 from fleet.engine.observe import observe
 from fleet.engine.ports import Result
-from fleet.engine.world import World, target_of
+from fleet.engine.world import World
 
 WORKERS = 16
 
@@ -54,7 +54,7 @@ def exec_(
 def _ask(world: World, machine: Machine, command: str, timeout: int) -> Answer:
     """A host that fails is its own row."""
     try:
-        return world.sessions.get(target_of(machine)).run(command, timeout=timeout)
+        return world.sessions.get(world.target_of(machine)).run(command, timeout=timeout)
     except FleetError as error:
         return error
 

@@ -17,7 +17,6 @@ from fleet.core.machine import join
 from fleet.core.setup import CONTAINER
 from fleet.engine import firewall
 from fleet.engine.observe import observe
-from fleet.engine.world import target_of
 
 DAY = 24 * 3600.0
 """Seconds that lines are followed at most."""
@@ -65,7 +64,7 @@ def logs(
             found = chosen(join(world.inventory, observe(world, hosts=False)), [machine])
         if len(found) > 1:
             raise Refused(f"{machine} is a pool: logs are of one machine", hint=f"fleet logs {found[0].name}")
-        host = world.sessions.get(target_of(found[0]))
+        host = world.sessions.get(world.target_of(found[0]))
         console = Console(highlight=False, soft_wrap=True)
         ended = host.stream(
             command(source, lines, follow=follow),

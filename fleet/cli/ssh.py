@@ -15,7 +15,7 @@ from fleet.core.names import is_ours
 from fleet.core.orders import Target
 from fleet.core.secret_sources import without_secrets
 from fleet.engine import firewall
-from fleet.engine.world import World, static_target, target
+from fleet.engine.world import World, public_target, static_target
 
 
 @with_verdict
@@ -42,7 +42,7 @@ def ssh(
             _open(world)
         else:
             firewall.let_in(world)
-        where = _target(world, machine) if machine else None
+        where = _target(world, machine, past_tailnet=open_) if machine else None
     if where is not None:
         _become(world, where, command or [])
     return OK
@@ -55,8 +55,11 @@ def _open(world: World) -> None:
     say.print(f"port 22 of fleet {world.inventory.name} is open to {', '.join(networks)} for {minutes} minutes")
 
 
-def _target(world: World, name: str) -> Target:
-    """Raises Refused when there is no such machine, HostError when its host key is not known."""
+def _target(world: World, name: str, *, past_tailnet: bool) -> Target:
+    """``past_tailnet``: by the public address, which was opened for that.
+
+    Raises Refused when there is no such machine, HostError when its host key is not known.
+    """
     if name in world.statics:
         return static_target(name, world.statics[name])
     ours = {
@@ -67,7 +70,7 @@ def _target(world: World, name: str) -> Target:
     if name not in ours:
         known = ", ".join(sorted([*ours, *world.statics])) or "none"
         raise Refused(f"there is no machine {name}", hint=f"machines: {known}")
-    return target(ours[name])
+    return public_target(ours[name]) if past_tailnet else world.target(ours[name])
 
 
 def _become(world: World, where: Target, command: list[str]) -> None:

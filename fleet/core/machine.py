@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from fleet.core.errors import HostError, HostSilent
 from fleet.core.facts import HostFacts
-from fleet.core.inventory import Inventory, Pool, TailnetSettings
+from fleet.core.inventory import Inventory, Pool, SshRoute, TailnetSettings
 from fleet.core.names import MachineName, Tag, fleet_label, is_ours, read_machine_name
 from fleet.core.observation import Device, HostSeen, Job, JobState, Observation, Runner, Server
 from fleet.core.static_hosts import Static, of_another, static_hosts
@@ -154,6 +154,18 @@ def is_our_device(device: Device, fleet: str, settings: TailnetSettings) -> bool
     """Whether it is, or was, a machine of this fleet: a name in exactly our form, and all our tags."""
     name = read_machine_name(device.hostname)
     return name is not None and name.fleet == fleet and device.tags >= set(settings.tags)
+
+
+def address_by_tailnet(inventory: Inventory, name: str, devices: tuple[Device, ...]) -> str:
+    """The machine's address in the tailnet, where SSH goes that way; empty where it does not, or it is not in.
+
+    A device that has the name of one that is dead already gets another name there, and keeps its host name.
+    """
+    settings = inventory.tailnet
+    if settings is None or inventory.ssh.route is not SshRoute.TAILNET:
+        return ""
+    ours = (one for one in devices if one.hostname == name and is_our_device(one, inventory.name, settings))
+    return next((one.addresses[0] for one in ours if one.online is not False and one.addresses), "")
 
 
 def draining_label(fleet: str) -> str:

@@ -5,7 +5,7 @@ from fleet.core.doctor import Check
 from fleet.core.errors import HostError
 from fleet.core.machine import Machine
 from fleet.core.setup import wanted_of
-from fleet.engine.world import World, target_of
+from fleet.engine.world import World
 
 SECONDS = 120
 """More than all of its parts may take together."""
@@ -16,7 +16,7 @@ def try_abilities(world: World, machine: Machine) -> tuple[Check, ...]:
     if machine.pool is None:
         raise HostError(f"the inventory has no pool of {machine.name}")
     wanted = wanted_of(world.wanted, machine.name, machine.pool.name)
-    host = world.sessions.get(target_of(machine))
+    host = world.sessions.get(world.target_of(machine))
     with host.lock():
         script = world.stack["abilities.sh"].encode()
         answer = host.run(f"sh -s -- {arguments(wanted)}", stdin=script, timeout=SECONDS)

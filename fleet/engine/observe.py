@@ -8,7 +8,7 @@ from fleet.core.errors import FleetError, HostError, HostSilent
 from fleet.core.names import fleet_label, is_ours, read_machine_name
 from fleet.core.observation import Device, HostSeen, Observation, Runner, Server, ServerStatus
 from fleet.core.orders import Target
-from fleet.engine.world import World, probe, static_target, target
+from fleet.engine.world import World, probe, static_target
 
 WORKERS = 16
 
@@ -63,7 +63,7 @@ def _ours(world: World, server: Server) -> bool:
 def _look(world: World, server: Server, seen: Callable[[str], None]) -> HostSeen:
     if server.status in {ServerStatus.OFF, ServerStatus.DELETING}:
         return HostSilent(f"server {server.name} is {server.status}")
-    return _ask(world, server.name, lambda: target(server), seen)
+    return _ask(world, server.name, lambda: world.target(server), seen)
 
 
 def _ask(world: World, name: str, where: Callable[[], Target], seen: Callable[[str], None]) -> HostSeen:

@@ -14,7 +14,7 @@ from fleet.core.setup import HostWanted, wanted_of
 from fleet.core.static_hosts import Static
 from fleet.engine import host_memory
 from fleet.engine.ports import Host, Target
-from fleet.engine.world import World, probe, static_target, target
+from fleet.engine.world import World, probe, static_target
 
 
 @dataclass(slots=True)
@@ -93,7 +93,7 @@ class Work:
         """Where to log in."""
         if self.static is not None:
             return static_target(self.name, self.static)
-        return target(self.must_have_server())
+        return self.world.target(self.must_have_server())
 
     def host(self) -> Host:
         """The session with its host, under the host's lock. Raises HostError, HostLocked."""

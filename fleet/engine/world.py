@@ -2,12 +2,12 @@
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from fleet.core.errors import CommandFailed, HostError, LoginRefused
+from fleet.core.errors import CommandFailed, FleetError, HostError, LoginRefused
 from fleet.core.facts import HostFacts, read_facts
-from fleet.core.inventory import Inventory
-from fleet.core.machine import Machine
+from fleet.core.inventory import Inventory, SshRoute
+from fleet.core.machine import Machine, address_by_tailnet
 from fleet.core.money import Catalog
 from fleet.core.names import Tag, gitea_hash, hostkey_line
 from fleet.core.observation import Server
@@ -76,6 +76,30 @@ class World:
         """What this machine's host should have, or None when the inventory has no such pool."""
         return self.wanted.get(machine) or self.wanted.get(pool)
 
+    def target(self, server: Server) -> Target:
+        """Where to log in to a server: by the tailnet where the inventory says so and it has joined, else by its public
+        address. Raises HostError when its host key is not known."""
+        found = public_target(server)
+        address = "" if Tag.JOINING in server.tags else self.address_by_tailnet(server.name)
+        return replace(found, address=address) if address else found
+
+    def target_of(self, machine: Machine) -> Target:
+        """Where to log in to this machine. Raises HostError when that is not known, or it has no host."""
+        if machine.static is not None:
+            return static_target(machine.name, machine.static)
+        if machine.server is None:
+            raise HostError(f"{machine.name} has no server")
+        return self.target(machine.server)
+
+    def address_by_tailnet(self, name: str) -> str:
+        """Empty where SSH does not go that way, it has not joined, or the tailnet does not answer."""
+        if self.tailnet is None or self.inventory.ssh.route is not SshRoute.TAILNET:
+            return ""
+        try:
+            return address_by_tailnet(self.inventory, name, self.tailnet.devices())
+        except FleetError:
+            return ""
+
     @property
     def fleet_tags(self) -> dict[str, str]:
         """The tags of everything this fleet makes at Hetzner."""
@@ -123,23 +147,14 @@ class Sessions:
             self.drop(name)
 
 
-def target_of(machine: Machine) -> Target:
-    """Where to log in to this machine. Raises HostError when that is not known, or there is nothing to log in to."""
-    if machine.static is not None:
-        return static_target(machine.name, machine.static)
-    if machine.server is None:
-        raise HostError(f"{machine.name} has no server")
-    return target(machine.server)
-
-
 def static_target(name: str, static: Static) -> Target:
     """Where to log in to a static host: what its entry says, and for the rest OpenSSH's own configuration."""
     host = static.host
     return Target(name, host.address, host.host_key, host.user, host.port, openssh=True)
 
 
-def target(server: Server) -> Target:
-    """Where to log in, with the only host key to accept: the one in the server's tag.
+def public_target(server: Server) -> Target:
+    """Where to log in by its public address, with the only host key to accept: the one in the server's tag.
 
     Raises HostError when there is none that can be read.
     """

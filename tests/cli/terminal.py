@@ -19,6 +19,7 @@ from fleet.core.record import Record
 from fleet.core.report import Report
 from fleet.core.setup import host_wanted
 from fleet.engine import firewall, memory, preflight
+from fleet.engine.world import public_target
 from tests.core.builders import ROOT, STACK, catalog
 
 NOTHING = Record()
@@ -85,6 +86,7 @@ def set_scene(
             ),
             fleet_tags={},
             sessions=sessions,
+            target_of=lambda machine: public_target(machine.server),
             clock=clock,
             catalog=catalog(),
             wanted={one.name: host_wanted(of, one, STACK) for one in of.pools},

@@ -9,16 +9,21 @@ import pytest
 
 from fleet.cli import wiring
 from fleet.cli.exits import UNTOUCHED
-from fleet.core.inventory import Inventory, SshSettings
+from fleet.core.inventory import Inventory, SshRoute, SshSettings, TailnetSettings
 from fleet.core.names import Tag, hostkey_line
 from fleet.core.record import paused_tag
 from fleet.edges import login
 from fleet.engine import memory
 from fleet.engine.world import World
 from tests.cli.terminal import Typed, typed
-from tests.fakes.world import FakeWorld, build_inventory
+from tests.fakes.world import FakeWorld, build_inventory, build_pool
 
 CLOSED = replace(build_inventory(), ssh=SshSettings(allow_from=("203.0.113.0/24",)))
+INSIDE = replace(
+    build_inventory(replace(build_pool(), tailnet=True)),
+    ssh=SshSettings(route=SshRoute.TAILNET),
+    tailnet=TailnetSettings(url="https://headscale.example"),
+)
 ME = replace(build_inventory(), ssh=SshSettings(allow_from=("me",)))
 
 
@@ -130,3 +135,12 @@ def test_nobody_named_is_a_question_back(terminal: Terminal) -> None:
     said = terminal.type()
     assert said.exit_code == UNTOUCHED
     assert "fleet ssh MACHINE" in said.stderr
+
+
+def test_it_goes_through_the_tailnet_where_fleet_does_and_past_it_when_opened(terminal: Terminal) -> None:
+    terminal.inventory = INSIDE
+    terminal.outside.process(INSIDE).up()
+    terminal.type("ci-build-1")
+    terminal.type("--open", "ci-build-1")
+    server = terminal.outside.server("ci-build-1")
+    assert [line[-1] for line in terminal.became] == ["100.64.0.1", server.ipv4]

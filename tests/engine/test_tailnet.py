@@ -6,10 +6,12 @@ import pytest
 
 from fleet.cli import exits
 from fleet.core.errors import CommandFailed, CredentialsError, TailnetError
-from fleet.core.inventory import Inventory, TailnetSettings
+from fleet.core.inventory import Inventory, SshRoute, SshSettings, TailnetSettings
+from fleet.core.names import Tag
 from fleet.core.report import Report
 from fleet.core.scaling import GHOST_GRACE
 from tests.engine.checks import assert_gone, assert_in_service, assert_nothing_lost, call_numbers, dies, only
+from tests.fakes.hosts import Computers
 from tests.fakes.world import FakeWorld, build_inventory, build_pool
 
 TAILNET = TailnetSettings(url="https://headscale.example")
@@ -259,3 +261,52 @@ def test_a_tailnet_that_cannot_be_asked_keeps_no_server_and_its_device_goes_late
         world.process(with_tailnet(least=0)).scale()
         world.clock.sleep(GHOST_GRACE + 60)
     assert devices(world) == []
+
+
+INSIDE = replace(with_tailnet(), ssh=SshSettings(route=SshRoute.TAILNET))
+
+
+def closed(world: FakeWorld, name: str = "ci-build-1") -> None:
+    """Its public address answers nobody any more."""
+    world.computers.addresses.pop(world.server(name).ipv4 or "")
+
+
+def test_ssh_goes_through_the_tailnet_once_a_machine_has_joined(world: FakeWorld) -> None:
+    world.process(INSIDE).up()
+    world.clock.sleep(60)
+    closed(world)
+    assert text(world.process(INSIDE).up()) == "kept: online, idle, as wanted"
+    assert "does not answer on SSH" in text(world.process(with_tailnet()).up())
+    world.process(INSIDE).down()
+    assert devices(world) == []
+    assert_gone(world)
+
+
+def test_a_machine_that_is_not_in_or_a_tailnet_that_does_not_answer_leaves_the_public_address(world: FakeWorld) -> None:
+    world.process(INSIDE).up()
+    process = world.process(INSIDE)
+    server = world.server("ci-build-1")
+    assert process.world.target(server).address == "100.64.0.1"
+    joining = replace(server, tags={**server.tags, Tag.JOINING: "yes"})
+    assert process.world.target(joining).address == server.ipv4
+    process.calls.fail_next("tailnet.devices", TailnetError("https://headscale.example does not answer"))
+    assert process.world.target(server).address == server.ipv4
+    world.network.went_offline(world.host("ci-build-1").tailscale.device)
+    world.clock.sleep(60)
+    assert process.world.target(server).address == server.ipv4
+
+
+@pytest.mark.parametrize("reached", [True, False])
+def test_the_port_closes_only_after_a_login_through_the_tailnet(
+    reached: bool, world: FakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.process(INSIDE).up()
+    (server,) = world.project.servers.values()
+    world.project.servers[server.id] = replace(server, tags={**server.tags, Tag.JOINING: "yes"})
+    world.network.leave(world.host("ci-build-1").tailscale.device)
+    world.clock.sleep(60)
+    if not reached:
+        monkeypatch.setattr(Computers, "at", lambda computers, address: computers.addresses.get(address))
+    said = text(world.process(INSIDE).up())
+    assert ("SSH does not reach it there" in said) is not reached
+    assert (Tag.JOINING in world.server("ci-build-1").tags) is not reached

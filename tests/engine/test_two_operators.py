@@ -10,7 +10,7 @@ import pytest
 from fleet.cli import exits
 from fleet.core.names import Tag
 from fleet.core.report import Report, Verdict
-from fleet.engine.world import target
+from fleet.engine.world import public_target
 from tests.engine.checks import (
     assert_gone,
     assert_in_service,
@@ -34,7 +34,7 @@ NEW = with_log("debug")
 def somebody_at_work(world: FakeWorld) -> Iterator[Process]:
     """Another process holds the lock of the first machine's host."""
     other = world.process()
-    with other.world.sessions.get(target(world.server("ci-build-1"))).lock():
+    with other.world.sessions.get(public_target(world.server("ci-build-1"))).lock():
         yield other
 
 

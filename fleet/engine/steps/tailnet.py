@@ -5,13 +5,25 @@ come over the tailnet: what cuts it is done in the background, and nothing that 
 """
 
 import shlex
+from contextlib import closing
+from dataclasses import replace
 
-from fleet.core.errors import CommandFailed, FleetError, HostError, HostLocked, Refused, StepFailed, TailnetError
+from fleet.core.errors import (
+    CommandFailed,
+    FleetError,
+    HostError,
+    HostLocked,
+    HostSilent,
+    Refused,
+    StepFailed,
+    TailnetError,
+)
 from fleet.core.facts import HostFacts
-from fleet.core.inventory import TailnetSettings
+from fleet.core.inventory import SshRoute, TailnetSettings
 from fleet.core.machine import is_our_device
 from fleet.core.names import Tag
 from fleet.core.observation import Device
+from fleet.core.orders import Target
 from fleet.core.setup import HOME, Run, first_changes
 from fleet.core.setup.tailnet import INSTALL, TAILSCALE_KEY
 from fleet.core.tailnet import Standing, login_server, overlaps, settings_for, standing
@@ -25,6 +37,9 @@ KEY_LASTS = 300
 
 GONE_WITHIN = 10
 """Seconds until a device that has logged out, or was removed, is off the list."""
+
+LISTED_WITHIN = 10
+"""Seconds until a machine that has joined is on the list."""
 
 MARK = f"{HOME}/tailnet"
 """The file that says that we brought this host in."""
@@ -121,9 +136,34 @@ def _check_routes(work: Work) -> None:
 
 
 def _port_may_close(work: Work) -> None:
-    """SSH was open from outside for this machine alone, until now."""
-    if Tag.JOINING in work.tags:
-        work.remember({Tag.JOINING: None})
+    """SSH was open from outside for this machine alone, until now. What follows comes through the tailnet."""
+    if Tag.JOINING not in work.tags:
+        return
+    if work.world.inventory.ssh.route is SshRoute.TAILNET:
+        _prove_the_way(work)
+    work.remember({Tag.JOINING: None})
+    work.disconnect()
+
+
+def _prove_the_way(work: Work) -> None:
+    """A login through the tailnet: without it, nobody could look after this machine any more. Raises StepFailed."""
+    try:
+        with closing(work.world.hosts.connect(_through_tailnet(work))) as proof:
+            proof.run("true")
+    except HostError as error:
+        tags = ", ".join(work.world.inventory.tailnet.tags) if work.world.inventory.tailnet else ""
+        raise StepFailed(
+            f"{work.name} has joined the tailnet, and SSH does not reach it there: {error.message}",
+            hint=f"is this computer in the tailnet, and does its policy let it reach port 22 of {tags}?",
+        ) from error
+
+
+def _through_tailnet(work: Work) -> Target:
+    world = work.world
+    address = wait_for(world.clock, lambda: world.address_by_tailnet(work.name) or None, limit=LISTED_WITHIN, first=0.5)
+    if address is None:
+        raise HostSilent("it is not in the list of devices")
+    return replace(work.target(), address=address)
 
 
 def forget(work: Work) -> None:
