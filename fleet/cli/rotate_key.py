@@ -56,6 +56,7 @@ def sshkey(
     with pass_lock(named.name, state_folder()), open_world(inventory, ask_gitea=False) as world:
         firewall.let_in(world)
         confirm(_question(named, new_key, old_key), yes=yes)
+        firewall.let_in(world)
         with telling(quiet=quiet) as listen:
             if new_key is not None:
                 return _let_in(world, new_key, listen)

@@ -5,10 +5,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from fleet.cli import exec as execute
 from fleet.cli import logs
 from fleet.cli.exits import FAILED, OK, UNTOUCHED
 from fleet.cli.logs import Source, command
 from fleet.core.orders import Result, Target
+from fleet.engine import firewall
 from tests.cli.scenes import DAY, FLEET
 from tests.cli.terminal import set_scene, typed
 
@@ -24,7 +26,7 @@ class Sessions:
             on_line(f"{target.name} [red] {words}")
             return Result(self.status, "", "")
 
-        return SimpleNamespace(stream=stream)
+        return SimpleNamespace(stream=stream, run=lambda words, timeout: Result(self.status, words, ""))
 
 
 @pytest.mark.parametrize(("status", "code"), [(0, OK), (1, FAILED)])
@@ -50,3 +52,15 @@ def test_each_log_can_be_followed_and_not(source: Source) -> None:
     assert "7" in plain
     assert plain != followed
     assert "-F" in followed or "--follow" in followed
+
+
+@pytest.mark.parametrize("words", [("logs", "ci-build-1"), ("exec", "ci-build-1", "--", "true")])
+def test_the_firewall_lets_its_operator_in_before_a_host_is_asked(
+    monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    let_in: list[object] = []
+    for module in (logs, execute):
+        set_scene(monkeypatch, module, FLEET, DAY, sessions=Sessions(0))
+    monkeypatch.setattr(firewall, "let_in", let_in.append)
+    typed(*words)
+    assert len(let_in) == 1
