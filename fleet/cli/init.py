@@ -37,8 +37,8 @@ def init(
         scope=_scope(jobs_of),
         name=_asked("A name for the fleet", name, "ci"),
         pool=pool,
-        capacity=int(_asked("Jobs on one machine at a time", _word(capacity), "2")),
-        most=int(_asked("Machines at most", _word(most), "2")),
+        capacity=_number("Jobs on one machine at a time", capacity, "2"),
+        most=_number("Machines at most", most, "2"),
         cap=_asked("Euros per hour at most, for all machines (empty: no limit)", cap, ""),
     )
     written = text(answers)
@@ -51,8 +51,11 @@ def init(
     return OK
 
 
-def _word(number: int | None) -> str | None:
-    return None if number is None else str(number)
+def _number(question: str, given: int | None, default: str) -> int:
+    answer = _asked(question, None if given is None else str(given), default)
+    if not answer.isascii() or not answer.isdigit():
+        raise Refused(f"{question}: {answer!r} is no number", hint="fleet init, and a number like 2")
+    return int(answer)
 
 
 def _asked(question: str, given: str | None, default: str | None) -> str:

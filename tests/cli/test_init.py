@@ -114,3 +114,15 @@ def test_the_end_of_input_writes_nothing(tmp_path: Path, monkeypatch: pytest.Mon
         command.init()
     assert ended.value.code == UNTOUCHED
     assert not list(tmp_path.iterdir())
+
+
+def test_a_word_where_a_number_is_asked_for_is_told_and_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.stdin", Terminal("https://gitea.example\nacme\n\ntwo\n"))
+    with pytest.raises(SystemExit) as ended:
+        command.init()
+    assert ended.value.code == UNTOUCHED
+    assert "'two' is no number" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
