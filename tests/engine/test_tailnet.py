@@ -310,3 +310,14 @@ def test_the_port_closes_only_after_a_login_through_the_tailnet(
     said = text(world.process(INSIDE).up())
     assert ("SSH does not reach it there" in said) is not reached
     assert (Tag.JOINING in world.server("ci-build-1").tags) is not reached
+
+
+def test_a_port_that_was_open_for_joining_closes_when_the_inventory_wants_no_tailnet_any_more(world: FakeWorld) -> None:
+    first = world.process(INSIDE)
+    first.calls.fail_next("host.install tailscale", CommandFailed("could not install tailscale: no such host"))
+    first.up()
+    (server,) = world.project.servers.values()
+    world.project.servers[server.id] = replace(server, tags={**server.tags, Tag.JOINING: "yes"})
+    world.process(build_inventory()).up()
+    assert_in_service(world, "ci-build-1")
+    assert Tag.JOINING not in world.server("ci-build-1").tags

@@ -176,7 +176,8 @@ def _check_bridge(work: Work) -> None:
 
 
 def _remember_set_up(work: Work) -> None:
-    changes = {Tag.SETUP: work.wanted.fingerprint, Tag.DOWN: None}
+    """One that was on its way into a tailnet the inventory has no more lets nobody else in any longer."""
+    changes = {Tag.SETUP: work.wanted.fingerprint, Tag.DOWN: None, Tag.JOINING: None}
     if any(work.tags.get(tag) != value for tag, value in changes.items()):
         work.remember(changes)
 
