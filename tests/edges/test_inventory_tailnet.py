@@ -45,7 +45,6 @@ def test_a_pool_that_does_not_join_needs_no_tailnet_to_say_so() -> None:
 
 def test_a_headscale_is_read_whole() -> None:
     inventory = read("""
-        ssh.route = "tailnet"
         [tailnet]
         url = "https://headscale.example/"
         login_server = "http://10.0.0.5:8080"
@@ -57,7 +56,6 @@ def test_a_headscale_is_read_whole() -> None:
         ssh = true
         hosts = ["sonar.internal", "registry"]
     """)
-    assert inventory.ssh.route is SshRoute.TAILNET
     assert inventory.tailnet == TailnetSettings(
         url="https://headscale.example",
         login_server="http://10.0.0.5:8080",
@@ -106,6 +104,8 @@ NEEDS = "needs a tailnet (a table [tailnet], which may be empty)"
         ('tailnet.tag = "tag:ci"', 'tailnet.tag: is an unknown key (did you mean "tags"?)'),
         ('ssh.route = "private"', 'ssh.route: "private" is unknown'),
         ('ssh.route = "tailnet"', f"ssh.route: {NEEDS}"),
+        ('ssh.route = "tailnet"\n[tailnet]\nssh = true', "tailnet.ssh: takes the port by which fleet logs in"),
+        ("ssh.allow_from = []\n[tailnet]", "ssh.allow_from: is empty: nobody could log in"),
     ],
 )
 def test_a_mistake_is_told_with_its_path(lines: str, told: str) -> None:
@@ -120,3 +120,13 @@ def test_a_pool_cannot_join_a_tailnet_that_is_not_there() -> None:
 
 def test_a_mistake_in_the_table_is_not_told_a_second_time_where_the_table_is_needed() -> None:
     assert problem('ssh.route = "tailnet"\n[tailnet]\ntags = []', "tailnet = true").startswith("tailnet.tags: ")
+
+
+def test_nobody_need_be_let_in_where_machines_are_logged_in_to_through_the_tailnet() -> None:
+    ssh = read('ssh = { route = "tailnet", allow_from = [] }\n[tailnet]').ssh
+    assert (ssh.route, ssh.allow_from) == (SshRoute.TAILNET, ())
+
+
+def test_then_each_pool_must_join() -> None:
+    said = problem('ssh = { route = "tailnet", allow_from = [] }\n[tailnet]', "tailnet = false")
+    assert said == "pools.a.tailnet: false, and ssh.allow_from is empty: nobody could log in"

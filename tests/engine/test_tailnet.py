@@ -197,6 +197,36 @@ def test_a_machine_takes_the_name_of_a_dead_device() -> None:
     assert device not in world.network.members
 
 
+def test_an_online_namesake_is_somebodys_and_stays(world: FakeWorld) -> None:
+    key = world.process(with_tailnet()).world.tailnet.mint_key("ci-build-1", seconds=60)  # type: ignore[union-attr]
+    world.network.join(key.key.reveal(), "ci-build-1")
+    world.process(with_tailnet()).up()
+    assert devices(world) == ["ci-build-1", "ci-build-1-1"]
+
+
+def dead_device() -> FakeWorld:
+    """A device without a server that an earlier pass has noted, long enough ago."""
+    world = up()
+    device = world.host("ci-build-1").tailscale.device
+    world.project.servers.clear()
+    world.gitea.records.clear()
+    world.network.went_offline(device)
+    world.process(with_tailnet(least=0)).scale()
+    world.clock.sleep(GHOST_GRACE + 60)
+    return world
+
+
+def test_a_device_that_comes_back_while_a_pass_decides_stays() -> None:
+    model = dead_device().process(with_tailnet(least=0))
+    model.scale()
+    last_look = len(model.calls.log) - 1 - model.calls.log[::-1].index("tailnet.devices")
+    world = dead_device()
+    process = world.process(with_tailnet(least=0))
+    process.calls.before(last_look, lambda: world.network.came_back("1"))
+    process.scale()
+    assert devices(world) == ["ci-build-1"]
+
+
 def test_a_dead_device_without_a_server_is_removed_by_a_later_pass() -> None:
     world = up()
     none = with_tailnet(least=0)
@@ -320,4 +350,77 @@ def test_a_port_that_was_open_for_joining_closes_when_the_inventory_wants_no_tai
     world.project.servers[server.id] = replace(server, tags={**server.tags, Tag.JOINING: "yes"})
     world.process(build_inventory()).up()
     assert_in_service(world, "ci-build-1")
+
+
+CLOSED = replace(with_tailnet(), ssh=SshSettings(route=SshRoute.TAILNET, allow_from=()))
+"""Port 22 is open to nobody: machines are logged in to through the tailnet."""
+
+
+def shut(world: FakeWorld) -> None:
+    """What no firewall of ours lets in does not arrive any more."""
+    joining = [one for one in world.project.servers.values() if Tag.JOINING in one.tags]
+    open_to = {one.ipv4 for one in joining}
+    world.computers.addresses = {a: host for a, host in world.computers.addresses.items() if a in open_to}
+
+
+def test_a_machine_is_open_until_it_has_joined_and_then_logged_in_to_through_the_tailnet(world: FakeWorld) -> None:
+    first = world.process(CLOSED)
+    assert text(first.up()) == "done: created and online"
+    assert Tag.JOINING not in world.server("ci-build-1").tags
+    assert sorted(name for name, _ in world.project.firewalls) == ["fleet-ci", "fleet-ci-join"]
+    shut(world)
+    world.clock.sleep(60)
+    assert text(world.process(CLOSED).up()) == "kept: online, idle, as wanted"
+    world.process(CLOSED).down()
+    assert devices(world) == []
+    assert_gone(world)
+
+
+def test_killed_before_it_has_joined_the_machine_is_still_open(world: FakeWorld) -> None:
+    model = FakeWorld().process(CLOSED)
+    model.up()
+    minted = model.calls.log.index("tailnet.mint_key")
+    assert dies(world.process(CLOSED, die_at=(minted, "after")).up)
+    assert world.server("ci-build-1").tags[Tag.JOINING] == "yes"
+    shut(world)
+    assert text(world.process(CLOSED).up()) == "done: online"
+    assert Tag.JOINING not in world.server("ci-build-1").tags
+
+
+def test_a_machine_that_has_gone_from_the_tailnet_is_tried_at_its_public_address(world: FakeWorld) -> None:
+    world.process(CLOSED).up()
+    world.clock.sleep(60)
+    world.network.went_offline(world.host("ci-build-1").tailscale.device)
+    assert text(world.process(CLOSED).up()) == "kept: online, idle, as wanted"
+
+
+def test_a_new_machine_is_not_looked_for_where_one_of_its_name_was(world: FakeWorld) -> None:
+    world.process(CLOSED).up()
+    world.network.deaf = True
+    world.project.servers.clear()
+    world.computers.hosts.clear()
+    world.gitea.records.clear()
+    assert text(world.process(CLOSED).up()) == "done: created and online"
+
+
+def test_while_somebody_is_let_in_from_outside_there_is_no_second_firewall(world: FakeWorld) -> None:
+    by_tailnet = replace(with_tailnet(), ssh=SshSettings(route=SshRoute.TAILNET))
+    world.process(by_tailnet).up()
+    assert [name for name, _ in world.project.firewalls] == ["fleet-ci"]
+    assert_in_service(world, "ci-build-1")
+
+
+def test_a_machine_made_anew_is_open_again_until_it_has_joined_again(world: FakeWorld) -> None:
+    world.process(CLOSED).up()
+    world.clock.sleep(60)
+    host = world.host("ci-build-1")
+    host.mute, host.reaches_gitea = "rebuild", False
+    world.network.deaf = True
+    for _ in range(6):
+        world.clock.sleep(16 * 60)
+        host.reaches_gitea = not host.mute
+        world.process(CLOSED).up()
+    assert text(world.process(CLOSED).up()) == "kept: online, idle, as wanted"
+    assert not host.mute, "it was made anew"
+    assert devices(world) == ["ci-build-1"]
     assert Tag.JOINING not in world.server("ci-build-1").tags

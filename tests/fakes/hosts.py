@@ -42,7 +42,7 @@ class Computers:
 
     def at(self, address: str) -> FakeHost | None:
         """The host with this address, its own or the tailnet's."""
-        inside = {host.tailscale.address: host for host in self.hosts.values() if host.tailscale.joined}
+        inside = {host.tailscale.address: host for host in self.hosts.values() if host.tailscale.address}
         return self.addresses.get(address) or inside.get(address)
 
     def new_host_key(self) -> tuple[Secret, str]:

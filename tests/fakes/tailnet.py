@@ -27,7 +27,8 @@ class Key:
 
 @dataclass(slots=True)
 class Network:
-    """One tailnet. ``tags``: those every device of ours gets. ``lingering``: ids whose removal does not take hold."""
+    """One tailnet. ``tags``: those every device of ours gets. ``lingering``: ids whose removal does not take hold.
+    ``deaf``: it does not notice that a device is heard of no more."""
 
     clock: FakeClock
     tags: frozenset[str] = frozenset({"tag:ci"})
@@ -36,6 +37,7 @@ class Network:
     lingering: set[str] = field(default_factory=set)
     minted: int = 0
     joined: int = 0
+    deaf: bool = False
 
     @property
     def open_keys(self) -> list[Key]:
@@ -59,7 +61,7 @@ class Network:
 
     def went_offline(self, device_id: str) -> None:
         """The device is heard of no more."""
-        if device_id in self.members:
+        if device_id in self.members and not self.deaf:
             seen = datetime.fromtimestamp(self.clock.now(), tz=UTC)
             self.members[device_id] = replace(self.members[device_id], online=False, last_seen=seen)
 

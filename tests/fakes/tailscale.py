@@ -28,8 +28,9 @@ class Tailscale:
 
     @property
     def address(self) -> str:
-        """Its address in the tailnet; empty when it is not in."""
-        return self.network.members[self.device].addresses[0] if self.joined else ""
+        """Where it is reached in the tailnet; empty when it is not."""
+        device = self.network.members.get(self.device)
+        return device.addresses[0] if device is not None and device.online else ""
 
     def up(self, flags: dict[str, str], secret: str) -> str:
         """``tailscale up --reset``; what went wrong, or nothing."""

@@ -12,7 +12,7 @@ from fleet.edges.inventory.base import Machines, SecretKey, Table, context
 from fleet.edges.inventory.cache import CacheTable
 from fleet.edges.inventory.docker import DockerTable
 from fleet.edges.inventory.pool import PoolTable
-from fleet.edges.inventory.tailnet import Route, TailnetTable
+from fleet.edges.inventory.tailnet import Route, TailnetTable, reached_inside_or
 from fleet.edges.inventory.trust import ProxyTable, RegistryName, RegistryTable, certificates
 
 _GITEA = GiteaSettings(url="", runner_url="")
@@ -57,7 +57,7 @@ class SshTable(Table):
     route: Route = _SSH.route.value
     allow_from: Annotated[
         list[Annotated[str, AfterValidator(rules.network_or_me)]],
-        AfterValidator(rules.reachable),
+        AfterValidator(reached_inside_or(rules.reachable)),
         AfterValidator(rules.each_once),
     ] = list(_SSH.allow_from)
     address_from: Annotated[str, AfterValidator(rules.address_from)] = _SSH.address_from
@@ -83,6 +83,12 @@ class InventoryTable(Table):
     max: Machines | None = None
     max_eur_per_hour: Annotated[Decimal, PlainValidator(rules.euros)] | None = None
     cron: CronTable = Field(default_factory=CronTable)
+
+    @field_validator("ssh")
+    @classmethod
+    def _ssh_is_known(cls, table: SshTable, info: ValidationInfo) -> SshTable:
+        context(info)["ssh"] = table
+        return table
 
     @field_validator("pools", mode="before")
     @classmethod

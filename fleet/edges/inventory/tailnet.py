@@ -79,6 +79,15 @@ class TailnetTable(Table):
             raise rules.WrongError("has no effect without a url", "it is for a Headscale, at tailnet.url")
         return value
 
+    @field_validator("ssh")
+    @classmethod
+    def _leaves_us_the_port(cls, on: bool, info: ValidationInfo) -> bool:
+        """Tailscale's own SSH answers for port 22 of the tailnet's address, with a host key of its own."""
+        ssh = context(info).get("ssh")
+        if on and ssh is not None and ssh.route == SshRoute.TAILNET:
+            raise rules.WrongError("takes the port by which fleet logs in", 'leave it out, or ssh.route = "public"')
+        return on
+
     @field_validator("tailnet")
     @classmethod
     def _of_tailscale(cls, name: str, info: ValidationInfo) -> str:
@@ -105,7 +114,25 @@ Route = Annotated[
 ]
 """``ssh.route``."""
 
-Joins = Annotated[bool | None, AfterValidator(needs_tailnet(bool))]
+
+def reached_inside_or(rule: Callable[[list[str]], list[str]]) -> Callable[[list[str], ValidationInfo], list[str]]:
+    """No network at all is enough where machines are logged in to through the tailnet."""
+
+    def check(networks: list[str], info: ValidationInfo) -> list[str]:
+        inside = info.data.get("route") == SshRoute.TAILNET
+        return networks if inside and not networks else rule(networks)
+
+    return check
+
+
+def _must_be_reached(joins: bool | None, info: ValidationInfo) -> bool | None:
+    ssh = context(info).get("ssh")
+    if joins is False and ssh is not None and not ssh.allow_from:
+        raise rules.WrongError("false, and ssh.allow_from is empty: nobody could log in")
+    return joins
+
+
+Joins = Annotated[bool | None, AfterValidator(needs_tailnet(bool)), AfterValidator(_must_be_reached)]
 """``pools.NAME.tailnet``. None: as there is a tailnet or not."""
 
 

@@ -7,6 +7,7 @@ from string import Template
 
 from fleet.core.belongings import Given, given
 from fleet.core.errors import CloudError, Deferred, NamesakeRefused, NameTaken, NoCapacity
+from fleet.core.inventory import SshRoute
 from fleet.core.machine import BOOT_GRACE
 from fleet.core.money import Price, price_of
 from fleet.core.names import Tag, birth_tags, hostkey_tag, is_ours, read_server_name
@@ -16,8 +17,9 @@ from fleet.core.pricing import choices, growth_refused, server_price
 from fleet.core.secret import Secret
 from fleet.core.serving import networks_of
 from fleet.core.ssh_key import sshkey_tag
+from fleet.core.tailnet import settings_for
 from fleet.engine import firewall, preflight
-from fleet.engine.steps import leave
+from fleet.engine.steps import leave, tailnet
 from fleet.engine.wait import wait_for
 from fleet.engine.work import Work
 
@@ -116,7 +118,14 @@ def _tags(work: Work, keys: _Keys, price: Price | None) -> dict[str, str]:
     name = read_server_name(work.name)
     assert name is not None
     hour = f"{price.hour.normalize():f}" if price else ""
-    return birth_tags(name, work.world.inventory.gitea, keys.host, keys.login, hour)
+    return {**birth_tags(name, work.world.inventory.gitea, keys.host, keys.login, hour), **_joining(work)}
+
+
+def _joining(work: Work) -> dict[str, str]:
+    """Until it has joined, a machine that is logged in to by the tailnet is reached by its public address."""
+    inventory = work.world.inventory
+    by_tailnet = inventory.ssh.route is SshRoute.TAILNET and settings_for(inventory, work.pool) is not None
+    return {Tag.JOINING: firewall.YES} if by_tailnet else {}
 
 
 def _given(work: Work) -> Given:
@@ -128,6 +137,8 @@ def _given(work: Work) -> Given:
 
 def _order(work: Work, type_name: str, location: str, keys: _Keys, price: Price | None) -> ServerOrder:
     world = work.world
+    if not world.inventory.ssh.allow_from and _joining(work):
+        firewall.ensure_joining(world)
     return ServerOrder(
         name=work.name,
         type=type_name,
@@ -197,8 +208,10 @@ def rebuild(work: Work) -> None:
     server = work.must_have_server()
     keys = _new_keys(work)
     _last_look(work)
-    _suspect(work, "rebuild", **{Tag.HOSTKEY: hostkey_tag(keys.host), Tag.SSHKEY: sshkey_tag(keys.login)})
+    known = {Tag.HOSTKEY: hostkey_tag(keys.host), Tag.SSHKEY: sshkey_tag(keys.login)}
+    _suspect(work, "rebuild", **known, **_joining(work))
     work.world.sessions.drop(work.name)
+    tailnet.strike_off(work)
     work.world.cloud.rebuild_server(server.id, work.pool.image, keys.user_data)
 
 

@@ -163,7 +163,9 @@ def _through_tailnet(work: Work) -> Target:
     address = wait_for(world.clock, lambda: world.address_by_tailnet(work.name) or None, limit=LISTED_WITHIN, first=0.5)
     if address is None:
         raise HostSilent("it is not in the list of devices")
-    return replace(work.target(), address=address)
+    facts = work.facts.tailnet if work.facts else None
+    # Its own word: the list may still have another of its name, that is not known to be dead.
+    return replace(work.target(), address=facts.addresses[0] if facts and facts.addresses else address)
 
 
 def forget(work: Work) -> None:
@@ -185,13 +187,21 @@ def _see_it_gone(work: Work, tailnet: Tailnet, logged_out: bool) -> None:
     tailnet.revoke_keys(work.name)
     if logged_out and _is_gone(work, tailnet):
         return
-    for device in _ours(work, tailnet.devices(fresh=True)):
-        tailnet.remove_device(device.id)
+    strike_off(work)
     if not _is_gone(work, tailnet):
         raise StepFailed(
             f"{work.name} is still a device of the tailnet, although it was removed",
             hint="type the same command again, or remove it in the tailnet's own admin console",
         )
+
+
+def strike_off(work: Work) -> None:
+    """Its devices off the list: their disk is wiped, and nobody will come back as them."""
+    tailnet = work.world.tailnet
+    if tailnet is None:
+        return
+    for device in _ours(work, tailnet.devices(fresh=True)):
+        tailnet.remove_device(device.id)
 
 
 def _log_out(work: Work) -> bool:
