@@ -100,6 +100,7 @@ def empty(work: Work) -> None:
     """Go on only when no job is on the machine. Raises Deferred naming the jobs otherwise."""
     _no_job(work)
     facts = _facts(work)
+    work.unseen = facts is None
     if facts is not None and facts.tasks:
         raise Deferred(f"{work.name} still has task containers: {', '.join(facts.tasks)}")
 
@@ -138,6 +139,8 @@ def stop(work: Work) -> None:
         return
     if facts.container is None or not facts.container.running:
         return
+    if work.unseen:  # it was offline, so that nothing cordoned it, and may be taking a job at this moment
+        raise Deferred(f"{work.name} answers again: it is looked for jobs anew")
     work.must_run(f"docker kill --signal TERM {CONTAINER} >/dev/null", "stop the runner")
     limit = work.world.limits.stop
     if not wait_for(work.world.clock, lambda: _has_stopped(work) or None, limit=limit, first=0.2, longest=2):
