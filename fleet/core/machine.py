@@ -159,13 +159,15 @@ def is_our_device(device: Device, fleet: str, settings: TailnetSettings) -> bool
 def address_by_tailnet(inventory: Inventory, name: str, devices: tuple[Device, ...]) -> str:
     """The machine's address in the tailnet, where SSH goes that way; empty where it does not, or it is not in.
 
-    A device that has the name of one that is dead already gets another name there, and keeps its host name.
+    A device that has the name of one that is dead already gets another name there, and keeps its host name. While
+    two may be alive nobody knows which one it is: empty.
     """
     settings = inventory.tailnet
     if settings is None or inventory.ssh.route is not SshRoute.TAILNET:
         return ""
     ours = (one for one in devices if one.hostname == name and is_our_device(one, inventory.name, settings))
-    return next((one.addresses[0] for one in ours if one.online is not False and one.addresses), "")
+    alive = [one.addresses[0] for one in ours if one.online is not False and one.addresses]
+    return alive[0] if len(alive) == 1 else ""
 
 
 def draining_label(fleet: str) -> str:

@@ -142,6 +142,7 @@ def _port_may_close(work: Work) -> None:
     if work.world.inventory.ssh.route is SshRoute.TAILNET:
         _prove_the_way(work)
     work.remember({Tag.JOINING: None})
+    _tailnet(work).devices(fresh=True)  # the list from before it had joined would lead elsewhere
     work.disconnect()
 
 
@@ -159,13 +160,15 @@ def _prove_the_way(work: Work) -> None:
 
 
 def _through_tailnet(work: Work) -> Target:
+    """By the host's own word, or else by the list, once it is there."""
     world = work.world
+    facts = work.facts.tailnet if work.facts else None
+    if facts is not None and facts.addresses:
+        return replace(work.target(), address=facts.addresses[0])
     address = wait_for(world.clock, lambda: world.address_by_tailnet(work.name) or None, limit=LISTED_WITHIN, first=0.5)
     if address is None:
         raise HostSilent("it is not in the list of devices")
-    facts = work.facts.tailnet if work.facts else None
-    # Its own word: the list may still have another of its name, that is not known to be dead.
-    return replace(work.target(), address=facts.addresses[0] if facts and facts.addresses else address)
+    return replace(work.target(), address=address)
 
 
 def forget(work: Work) -> None:
