@@ -54,7 +54,7 @@ def look(opened: World, seen: Callable[[str], None] = lambda _: None) -> Sight:
     """Look at everything; nothing is changed. Raises Refused when Hetzner or Gitea do not answer."""
     world, record = memory.raised(opened)
     observation = observe(world, seen=seen)
-    plan = plan_up(world.inventory, observation, world.catalog, dict(world.wanted))
+    plan = plan_up(world.inventory, observation, world.catalog, world.wants(observation))
     plan = replace(plan, notes=(*plan.notes, *firewall.notes(world), *preflight.notes(world, observation)))
     return Sight(world, observation, join(world.inventory, observation), plan, record)
 

@@ -16,7 +16,11 @@ from fleet.core import doctor as core
 from fleet.core.doctor import Check, Grade
 from fleet.core.errors import FleetError, InventoryError, Refused
 from fleet.core.inventory import Inventory
+from fleet.core.orders import Target
 from fleet.core.preflight import check_catalog
+from fleet.core.static_hosts import static_hosts
+from fleet.engine.ports import Hosts
+from fleet.engine.world import static_target
 
 if TYPE_CHECKING:
     from fleet.edges.hetzner import HetznerCloud
@@ -60,7 +64,12 @@ def _looked(area: str, checks: Iterable[Check]) -> Iterator[Check]:
 
 
 def _hetzner(inventory: Inventory) -> Iterator[Check]:
+    from fleet.edges.no_cloud import NoCloud
+
     cloud = wiring.open_cloud(inventory)
+    if isinstance(cloud, NoCloud):
+        yield core.ok("hetzner", "no pool may rent a server (max = 0): no token is needed")
+        return
     try:
         yield from _of_cloud(inventory, cloud)
     finally:
@@ -135,6 +144,25 @@ def _ssh(inventory: Inventory) -> Iterator[Check]:
         )
 
 
+def _hosts(inventory: Inventory) -> Iterator[Check]:
+    """Each static host that should be in service: reached, its key known, and root to be had."""
+    from fleet.edges.ssh import SshHosts
+
+    hosts = SshHosts(wiring.open_key(inventory))
+    for name, static in static_hosts(inventory).items():
+        if static.wanted:
+            yield from _looked("hosts", _reached(hosts, static_target(name, static)))
+
+
+def _reached(hosts: Hosts, target: Target) -> Iterator[Check]:
+    host = hosts.connect(target)
+    try:
+        host.run("true")
+        yield core.ok("hosts", f"{target.name}: answers at {target.address}, and lets us be root")
+    finally:
+        host.close()
+
+
 def _cron(inventory: Inventory) -> Iterator[Check]:
     """Whether passes run by themselves, and with all that cron's bare environment gives them."""
     from fleet.cli.cron import prove
@@ -159,6 +187,7 @@ AREAS: dict[str, Callable[[Inventory], Iterator[Check]]] = {
     "tailnet": _tailnet,
     "secrets": _secrets,
     "ssh": _ssh,
+    "hosts": _hosts,
     "cron": _cron,
 }
 """In the order a person would mend them."""

@@ -33,7 +33,7 @@ def plan(
         with looking(f"looking at fleet {world.inventory.name}", quiet=json) as seen:
             observation = observe(world, seen=seen)
         preflight.check_pools(world, world.inventory.pools)
-        made = plan_up(world.inventory, observation, world.catalog, dict(world.wanted), only=pool)
+        made = plan_up(world.inventory, observation, world.catalog, world.wants(observation), only=pool)
         left = [
             f"{one} is of this fleet, and no server has it: it is billed; delete it in Hetzner"
             for one in _billed(world)

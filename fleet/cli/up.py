@@ -50,7 +50,7 @@ def up(
         firewall.let_in(world)
         with looking(f"looking at fleet {world.inventory.name}", quiet=json or quiet) as seen:
             observation = observe(world, seen=seen)
-        plan = plan_up(world.inventory, observation, world.catalog, dict(world.wanted), only=pool, add=add)
+        plan = plan_up(world.inventory, observation, world.catalog, world.wants(observation), only=pool, add=add)
         preflight.check(world, plan.changes)
         if any(change.verb is Verb.CREATE for change in plan.changes):
             confirm(_question(world.inventory.name, plan), yes=yes)

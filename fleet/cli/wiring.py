@@ -8,12 +8,14 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fleet.core.inventory import Inventory
+from fleet.core.errors import CredentialsError
+from fleet.core.inventory import HetznerSettings, Inventory
 from fleet.core.names import gitea_hash
 from fleet.core.preflight import check_cache_secret, check_catalog
 from fleet.core.secret import Secret, SecretSource
 from fleet.core.secret_sources import without_secrets
-from fleet.core.setup import cache_secrets, password_key
+from fleet.core.setup import cache_secrets, host_wanted, password_key
+from fleet.core.static_hosts import needs_cloud
 from fleet.engine.logins import explaining
 from fleet.engine.ports import Clock
 from fleet.engine.wanted import wanted_now
@@ -22,6 +24,7 @@ from fleet.engine.world import Sessions, Shared, World
 if TYPE_CHECKING:
     from fleet.edges.gitea import GiteaHttp
     from fleet.edges.hetzner import HetznerCloud
+    from fleet.edges.no_cloud import NoCloud
     from fleet.edges.own_key import OwnKey
     from fleet.edges.ssh import SshHosts
     from fleet.edges.ssh_keys import OperatorKey
@@ -67,13 +70,15 @@ def open_world(option: str | None, *, ask_gitea: bool = True) -> Iterator[World]
 
 def _world(inventory: Inventory, clock: Clock, *, ask_gitea: bool) -> World:
     from fleet.edges import schedules
+    from fleet.edges.no_cloud import NoCloud
     from fleet.edges.operator import OperatorHere
 
     gitea, cloud = open_gitea(inventory), open_cloud(inventory)
     hosts, for_hosts = open_hosts(inventory), secrets_for_hosts(inventory)
     tailnet = open_tailnet(inventory)
-    catalog = cloud.catalog()
-    check_catalog(inventory, catalog)
+    catalog, has_cloud = cloud.catalog(), not isinstance(cloud, NoCloud)
+    if has_cloud:
+        check_catalog(inventory, catalog)
     inventory = schedules.effective(inventory, cloud.now())
     if ask_gitea:
         gitea.version()
@@ -92,14 +97,22 @@ def _world(inventory: Inventory, clock: Clock, *, ask_gitea: bool) -> World:
         sessions=Sessions(hosts, explaining(inventory, cloud)),
         shared=Shared(),
         tailnet=tailnet,
+        has_cloud=has_cloud,
+        want_static=lambda pool: host_wanted(inventory, pool, stack, for_hosts, static=True),
     )
 
 
-def open_cloud(inventory: Inventory) -> "HetznerCloud":
-    """Its Hetzner project. Raises CredentialsError when there is no token."""
+def open_cloud(inventory: Inventory) -> "HetznerCloud | NoCloud":
+    """Its Hetzner project. Raises CredentialsError when there is no token, and a pool may have servers."""
     from fleet.edges.hetzner import HetznerCloud
+    from fleet.edges.no_cloud import NoCloud
 
-    token = _secret(inventory, inventory.hetzner.token, "hetzner.token")
+    try:
+        token = _secret(inventory, inventory.hetzner.token, "hetzner.token")
+    except CredentialsError:
+        if needs_cloud(inventory) or inventory.hetzner.token != HetznerSettings().token:
+            raise
+        return NoCloud()
     return HetznerCloud(inventory.hetzner.endpoint, token, fleet_tag=inventory.name)
 
 

@@ -31,13 +31,27 @@ class RunnerContainer:
 
 
 @dataclass(frozen=True, slots=True)
+class HandMade:
+    """A runner that runs and is not ours. ``file``: its ``.runner`` on the host, if it was found."""
+
+    container: str
+    image: str
+    project: str
+    file: str
+    registration: Registration | None
+
+
+@dataclass(frozen=True, slots=True)
 class HostFacts:
     """One read-only look at a host. Sizes are in bytes, ``files`` are SHA-256 sums by path.
 
     ``serves_cache``: the fleet's cache server runs here.
     ``guarded``: the rules that keep containers from the cloud's metadata are loaded.
-    ``memory``: what earlier runs left on a static host, as tags are left on a server. ``logins``: the lines of root's
-    authorized_keys.
+    ``logins``: the lines of root's authorized_keys.
+
+    Of static hosts alone: ``memory`` is what earlier runs left there, as tags are left on a server; ``daemon`` the
+    Docker daemon's settings as they are; ``hand_made`` runners in containers, and ``processes`` that are runners
+    (``name|unit``); ``port_users``: what listens where the cache of jobs will.
     """
 
     boot: str = ""
@@ -67,6 +81,10 @@ class HostFacts:
     memory: Mapping[str, str] = field(default_factory=dict)
     tailnet: TailnetFacts | None = None
     logins: tuple[str, ...] = ()
+    daemon: str = ""
+    hand_made: tuple[HandMade, ...] = ()
+    processes: tuple[str, ...] = ()
+    port_users: tuple[str, ...] = ()
 
     @property
     def booted(self) -> bool:
@@ -110,6 +128,10 @@ def read_facts(probe: str) -> HostFacts:
         serves_cache=one.get("serves_cache") == "yes",
         memory=read_memory("\n".join(many.get("memory", ()))),
         tailnet=_tailnet(one, many),
+        daemon=base64.b64decode(one.get("daemon", "")).decode(errors="replace"),
+        hand_made=tuple(_hand_made(text) for text in many.get("hand_made", ())),
+        processes=tuple(many.get("process", ())),
+        port_users=tuple(many.get("port_user", ())),
     )
 
 
@@ -156,6 +178,11 @@ def _json(encoded: str) -> dict[str, Any]:
     except ValueError:
         return {}
     return data if isinstance(data, dict) else {}
+
+
+def _hand_made(text: str) -> HandMade:
+    container, image, project, file, record = text.split("|", 4)
+    return HandMade(container, image, project, file, _registration(record))
 
 
 def _container(text: str) -> RunnerContainer | None:

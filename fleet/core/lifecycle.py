@@ -38,6 +38,7 @@ class Step(StrEnum):
     FORGET_DEVICE = "leave the tailnet"
     DELETE = "delete server"
 
+    ADOPT = "take over from what is there"
     CLEAR = "take the stack off"
 
     RENEW = "register anew"

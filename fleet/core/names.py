@@ -106,6 +106,7 @@ class Tag:
     MACHINE = "machine"
     DOWN = "down"
     DOCKER = "docker"
+    ADOPTING = "adopting"
     JOINING = "joining"
 
 

@@ -1,6 +1,6 @@
 """Decides: wanted and seen in, changes with their reasons out. No clock, no network, no printing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from fleet.core.change import Change, Plan, Verb
@@ -11,22 +11,22 @@ from fleet.core.lifecycle import (
     EMPTIED,
     ENTER,
     INTO_SERVICE,
-    LEAVE,
     LEAVE_BY_FORCE,
     MEND,
     OF_TAILNET,
     OUT_OF_SERVICE,
     Step,
-    on_static,
 )
 from fleet.core.logins import told_of_strangers
 from fleet.core.machine import Machine, Phase, join
+from fleet.core.machine_change import change_of, held, jobs_of, pool_of
 from fleet.core.money import Catalog
-from fleet.core.names import MachineName, Tag, is_ours, read_machine_name, read_server_name
+from fleet.core.names import MachineName, Tag, is_ours, read_server_name
 from fleet.core.observation import Observation, Server
+from fleet.core.plan_static import static_change, stray, unknown
 from fleet.core.pricing import first_choice, limited, priced
 from fleet.core.serving import KEEPS, notes
-from fleet.core.setup import HostWanted, drift, is_flushed, wanted_of
+from fleet.core.setup import HostWanted, drift, is_flushed, kept_settings, wanted_of
 from fleet.core.tailnet import settings_for
 
 SETTLED = frozenset({Phase.IDLE, Phase.BUSY, Phase.PAUSED, Phase.HELD})
@@ -42,14 +42,15 @@ def plan_up(
     inventory: Inventory,
     seen: Observation,
     catalog: Catalog,
-    wanted: dict[str, HostWanted],
+    wanted: Mapping[str, HostWanted],
     *,
     only: str | None = None,
     add: int = 0,
 ) -> Plan:
     """What ``fleet up`` does: finish, repair, and create up to ``min`` (``add`` more, at most ``max``).
 
-    ``wanted``: what hosts should have on them, by pool, and by machine where one differs. Never removes.
+    ``wanted``: what hosts should have on them, by pool, and by machine where one differs. Never removes, except what
+    the inventory itself calls absent.
     """
     machines = join(inventory, seen)
     changes: list[Change] = []
@@ -113,7 +114,7 @@ def plan_down(
     changes = [
         _out_of_service(machine, force, named=machine.name in names)
         for machine in machines
-        if not names or machine.name in names or _pool_of(machine.name) in names
+        if not names or machine.name in names or pool_of(machine.name) in names
     ]
     changes = changes if force else _cache_last(inventory, changes)
     return priced(passing_by(changes, inventory, machines), inventory, seen, catalog)
@@ -133,44 +134,32 @@ def _cache_last(inventory: Inventory, changes: Sequence[Change]) -> list[Change]
 def into_service(machine: Machine, wanted: HostWanted) -> Change:
     if isinstance(machine.host, WrongHostKey | LoginRefused | HostOfAnother):
         return _refused_by_host(machine, machine.host)
-    if machine.static is not None and not machine.static.wanted:
-        return _to_be_absent(machine)
+    first = static_change(machine, wanted) if machine.static is not None else None
+    if first is not None:
+        return first
     match machine.phase:
         case Phase.IDLE:
             return _idle(machine, wanted)
         case Phase.LOST:
             return _lost(machine)
         case Phase.BOOTING if machine.runners:  # it had a runner, which may come back by itself and take a job
-            return _change(Verb.FINISH, machine, _UNFINISHED[machine.phase], steps=(Step.BOOT,))
+            return change_of(Verb.FINISH, machine, _UNFINISHED[machine.phase], steps=(Step.BOOT,))
         case Phase.BOOTING | Phase.BARE | Phase.UNREGISTERED:
             reason = "the host is not set up" if machine.static else _UNFINISHED[machine.phase]
-            return _change(Verb.FINISH, machine, reason)
+            return change_of(Verb.FINISH, machine, reason)
         case Phase.OFFLINE:
-            return _change(Verb.REPAIR, machine, _offline_reason(machine), steps=_offline_steps(machine))
+            return change_of(Verb.REPAIR, machine, _offline_reason(machine), steps=_offline_steps(machine))
         case Phase.DRAINING | Phase.DRAINED:
             reason = f"is leaving: asked by {machine.asker or 'a person'}"
-            return Change(Verb.KEEP, machine.name, _pool_of(machine.name), reason, hint=f"fleet down {machine.name}")
+            return Change(Verb.KEEP, machine.name, pool_of(machine.name), reason, hint=f"fleet down {machine.name}")
         case Phase.ABSENT:
-            return _change(Verb.FINISH, machine, "taken down by a person, and wanted")
+            return change_of(Verb.FINISH, machine, "taken down by a person, and wanted")
         case Phase.BUSY | Phase.PAUSED if machine.facts and Tag.SUSPECT in machine.tags:
-            return _change(Verb.FINISH, machine, "answers again", steps=(Step.BOOT,))
+            return change_of(Verb.FINISH, machine, "answers again", steps=(Step.BOOT,))
         case Phase.BUSY | Phase.PAUSED if machine.facts and is_flushed(machine.facts):
-            return _change(Verb.REPAIR, machine, "its containers reach the cloud's metadata", steps=(Step.GUARD,))
+            return change_of(Verb.REPAIR, machine, "its containers reach the cloud's metadata", steps=(Step.GUARD,))
         case _:
-            return _change(Verb.KEEP, machine, _kept_reason(machine, wanted))
-
-
-def _to_be_absent(machine: Machine) -> Change:
-    """``state = "absent"``: what is ours leaves the host, by the same steps as any machine. Typed again, goes on."""
-    wish = 'state = "absent"'
-    if machine.phase is Phase.ABSENT:
-        return _change(Verb.KEEP, machine, f"not in service, as wanted: {wish}", steps=())
-    if machine.phase is Phase.HELD:
-        return _held(machine)
-    if machine.facts is None and not machine.runners:
-        return _change(Verb.KEEP, machine, f"Gitea has no runner of it, its host was not seen; {wish}", steps=())
-    busy = f"; {_jobs(machine)}" if machine.jobs or machine.phase is Phase.BUSY else ""
-    return _change(Verb.REMOVE, machine, f"{wish}{busy}", steps=LEAVE)
+            return change_of(Verb.KEEP, machine, _kept_reason(machine, wanted))
 
 
 _UNFINISHED = {
@@ -182,7 +171,7 @@ _UNFINISHED = {
 
 def _refused_by_host(machine: Machine, error: HostError) -> Change:
     """A host that answers wrongly is never touched, and never a reason to delete: the fault may be ours."""
-    return Change(Verb.REFUSE, machine.name, _pool_of(machine.name), error.message, hint=error.hint)
+    return Change(Verb.REFUSE, machine.name, pool_of(machine.name), error.message, hint=error.hint)
 
 
 def _idle(machine: Machine, wanted: HostWanted) -> Change:
@@ -192,20 +181,22 @@ def _idle(machine: Machine, wanted: HostWanted) -> Change:
         return _unasked(machine)
     found = drift(facts, wanted)
     if not found and Tag.SUSPECT in machine.tags:
-        return _change(Verb.FINISH, machine, "answers again", steps=(Step.BOOT,))
+        return change_of(Verb.FINISH, machine, "answers again", steps=(Step.BOOT,))
     if not found and any(not one.online for one in machine.runners):
-        return _change(Verb.REPAIR, machine, "a registration was not finished", steps=(Step.REGISTER,))
+        return change_of(Verb.REPAIR, machine, "a registration was not finished", steps=(Step.REGISTER,))
     if not found:
-        return _change(Verb.KEEP, machine, "online, idle, as wanted")
+        kept = kept_settings(facts, wanted)
+        beside = f"; its own daemon.json goes before ours in: {', '.join(kept)}" if kept else ""
+        return change_of(Verb.KEEP, machine, f"online, idle, as wanted{beside}")
     reason = "differs from the inventory: " + ", ".join(one.what for one in found)
     steps = (*EMPTIED, *BACK) if any(one.restarts for one in found) else MEND
-    return _change(Verb.REPAIR, machine, reason, steps=steps)
+    return change_of(Verb.REPAIR, machine, reason, steps=steps)
 
 
 def _unasked(machine: Machine) -> Change:
     """Gitea sees its runner, we do not see its host: it works, and cannot be looked after."""
     said = machine.host.message if isinstance(machine.host, HostError) else "its host was not asked"
-    return Change(Verb.KEEP, machine.name, _pool_of(machine.name), f"online, but {said}", hint=_ssh_hint(machine))
+    return Change(Verb.KEEP, machine.name, pool_of(machine.name), f"online, but {said}", hint=_ssh_hint(machine))
 
 
 def _ssh_hint(machine: Machine) -> str:
@@ -233,36 +224,30 @@ def _kept_reason(machine: Machine, wanted: HostWanted) -> str:
         case Phase.BUSY:
             late = drift(machine.facts, wanted) if machine.facts else ()
             later = f"; later: {', '.join(one.what for one in late)}" if late else ""
-            return f"busy with {_jobs(machine)}{later}"
+            return f"busy with {jobs_of(machine)}{later}"
         case Phase.PAUSED:
             return "disabled in Gitea, not by fleet"
         case _:
             return "held by a person"
 
 
-def _jobs(machine: Machine) -> str:
-    if not machine.jobs:
-        return "a task container"
-    return ", ".join(f"job {job.id} ({job.name})" for job in machine.jobs)
-
-
 def _lost(machine: Machine) -> Change:
     """Silent past its grace: hard reset once, rebuild once, then it is a person's turn (never a new server).
     Only silence counts: an answer that is wrong, or a host that was not asked, is no reason to touch anything."""
     if machine.host is None:
-        return _change(Verb.KEEP, machine, "Gitea says offline; its host was not asked", steps=())
+        return change_of(Verb.KEEP, machine, "Gitea says offline; its host was not asked", steps=())
     if isinstance(machine.host, HostError) and (machine.static or not isinstance(machine.host, HostSilent)):
         return _refused_by_host(machine, machine.host)
     rung = machine.tags.get(Tag.SUSPECT, "").partition(".")[0]
     if rung == "":
-        return _change(Verb.REPAIR, machine, "SSH is silent and Gitea says offline", steps=(Step.SUSPECT,))
+        return change_of(Verb.REPAIR, machine, "SSH is silent and Gitea says offline", steps=(Step.SUSPECT,))
     if rung == "rebuild":
         hint = f"fleet down {machine.name}"
         reason = "silent, also after a hard reset and a rebuild"
-        return Change(Verb.REFUSE, machine.name, _pool_of(machine.name), reason, hint=hint)
+        return Change(Verb.REFUSE, machine.name, pool_of(machine.name), reason, hint=hint)
     if rung == "reset":
-        return _change(Verb.REPAIR, machine, "silent, also after a hard reset", steps=(Step.REBUILD, *ENTER))
-    return _change(Verb.REPAIR, machine, "SSH is still silent and Gitea says offline")
+        return change_of(Verb.REPAIR, machine, "silent, also after a hard reset", steps=(Step.REBUILD, *ENTER))
+    return change_of(Verb.REPAIR, machine, "SSH is still silent and Gitea says offline")
 
 
 def missing(
@@ -324,26 +309,7 @@ def _unwanted(machine: Machine) -> Change:
             reason = f"{what} of this name, and there is no server"
         case _:
             reason = "the inventory does not want it (any more)"
-    return Change(Verb.KEEP, machine.name, _pool_of(machine.name), reason, hint=hint)
-
-
-def stray(machine: Machine) -> Change:
-    """The record of a static host that is not in the inventory: the host may work on, so nothing is done unasked."""
-    hint = f'put its entry back with state = "absent"; if the host is no more: fleet down {machine.name}'
-    reason = "Gitea has a runner of this static host, and the inventory has no such host"
-    return Change(Verb.KEEP, machine.name, _pool_of(machine.name), reason, hint=hint)
-
-
-def unknown(machine: Machine) -> Change:
-    """The record of a server, and no token to ask Hetzner for it."""
-    reason = "Gitea has a runner of this name; without a token for Hetzner nobody knows whether it has a server"
-    hint = "give the token: hetzner.token in the inventory, by default HCLOUD_TOKEN"
-    return Change(Verb.KEEP, machine.name, _pool_of(machine.name), reason, hint=hint)
-
-
-def _held(machine: Machine) -> Change:
-    hint = f"fleet release {machine.name}"
-    return Change(Verb.KEEP, machine.name, _pool_of(machine.name), "held by a person", hint=hint)
+    return Change(Verb.KEEP, machine.name, pool_of(machine.name), reason, hint=hint)
 
 
 def _out_of_service(machine: Machine, force: bool, *, named: bool) -> Change:
@@ -351,9 +317,9 @@ def _out_of_service(machine: Machine, force: bool, *, named: bool) -> Change:
         return _refused_by_host(machine, machine.host)
     match machine.phase:
         case Phase.HELD:
-            return _held(machine)
+            return held(machine)
         case Phase.ABSENT:
-            return _change(Verb.KEEP, machine, "not in service", steps=())
+            return change_of(Verb.KEEP, machine, "not in service", steps=())
         case Phase.UNKNOWN:
             return unknown(machine)
         case Phase.STRAY if not named:
@@ -362,20 +328,9 @@ def _out_of_service(machine: Machine, force: bool, *, named: bool) -> Change:
             return replace(stray(machine), verb=Verb.REFUSE, reason="its runner is online: the host is in service")
     steps = OUT_OF_SERVICE[machine.phase]
     if not machine.jobs and machine.phase is not Phase.BUSY:
-        return _change(Verb.REMOVE, machine, "asked to leave", steps=steps)
+        return change_of(Verb.REMOVE, machine, "asked to leave", steps=steps)
     if force:
-        return _change(Verb.REMOVE, machine, f"asked to leave by force: {_jobs(machine)} dies", steps=LEAVE_BY_FORCE)
-    return _change(Verb.REMOVE, machine, f"asked to leave; {_jobs(machine)}", steps=steps)
-
-
-def _change(verb: Verb, machine: Machine, reason: str, *, steps: tuple[Step, ...] | None = None) -> Change:
-    """The one place where steps of a machine begin: those that a static host must never see end here."""
-    todo = INTO_SERVICE[machine.phase] if steps is None else steps
-    if machine.static is not None:
-        todo = on_static(todo)
-    return Change(verb, machine.name, _pool_of(machine.name), reason, todo)
-
-
-def _pool_of(name: str) -> str:
-    parts = read_machine_name(name)
-    return parts.pool if parts else ""
+        return change_of(
+            Verb.REMOVE, machine, f"asked to leave by force: {jobs_of(machine)} dies", steps=LEAVE_BY_FORCE
+        )
+    return change_of(Verb.REMOVE, machine, f"asked to leave; {jobs_of(machine)}", steps=steps)

@@ -17,7 +17,8 @@ from fleet.core.machine import Asker, Machine, Phase, join
 from fleet.core.money import Catalog
 from fleet.core.names import Tag, read_server_name
 from fleet.core.observation import Job, Observation
-from fleet.core.plan import into_service, missing, passing_by, rented, stray, strays, unknown
+from fleet.core.plan import into_service, missing, passing_by, rented, strays
+from fleet.core.plan_static import stray, unknown
 from fleet.core.pricing import limited, paid_minutes_left, priced
 from fleet.core.record import Record
 from fleet.core.serving import KEEPS, keeps_cache, notes

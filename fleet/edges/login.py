@@ -56,7 +56,8 @@ def _options(target: Target, key: KeyFiles, known_hosts: Path) -> Iterator[str]:
         yield from ("-l", target.user)
     if target.port:
         yield from ("-p", str(target.port))
-    for name, value in (*_trust(target, known_hosts), *_identity(key)):
+    identity = _identities(key) if target.openssh else _identity(key)
+    for name, value in (*_trust(target, known_hosts), *identity):
         yield from ("-o", f"{name}={value}")
 
 
@@ -83,6 +84,17 @@ def _identity(key: KeyFiles) -> Iterator[tuple[str, str]]:
         yield "IdentityFile", _quoted(key.former)
     if not key.agent:
         yield "IdentityAgent", "none"
+
+
+def _identities(key: KeyFiles) -> Iterator[tuple[str, str]]:
+    """A static host is offered ours, and then what ssh would offer: naming one key drops those it knows by itself."""
+    yield "PasswordAuthentication", "no"
+    yield "KbdInteractiveAuthentication", "no"
+    yield "ForwardAgent", "no"
+    usual = (Path("~/.ssh").expanduser() / name for name in ("id_ed25519", "id_ecdsa", "id_rsa"))
+    for path in (*((key.path,) if key.path is not None else ()), *usual):
+        if path.is_file():
+            yield "IdentityFile", _quoted(path)
 
 
 def _quoted(path: Path) -> str:

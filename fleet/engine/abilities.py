@@ -4,7 +4,6 @@ from fleet.core.abilities import arguments, read_abilities
 from fleet.core.doctor import Check
 from fleet.core.errors import HostError
 from fleet.core.machine import Machine
-from fleet.core.setup import wanted_of
 from fleet.engine.world import World
 
 SECONDS = 120
@@ -15,7 +14,7 @@ def try_abilities(world: World, machine: Machine) -> tuple[Check, ...]:
     """One check per ability. Running jobs are not touched. Raises HostError, HostLocked."""
     if machine.pool is None:
         raise HostError(f"the inventory has no pool of {machine.name}")
-    wanted = wanted_of(world.wanted, machine.name, machine.pool.name)
+    wanted = world.wanted_on(machine.name, machine.pool.name, machine.facts)
     host = world.sessions.get(world.target_of(machine))
     with host.lock():
         script = world.stack["abilities.sh"].encode()

@@ -12,18 +12,18 @@ from fleet.core.static_hosts import MEMORY
 from fleet.engine.ports import Host
 
 
-def read(host: Host) -> Mapping[str, str]:
+def read(host: Host, folder: str = MEMORY) -> Mapping[str, str]:
     """All of it, as it is now. Raises HostError."""
-    return read_memory(host.run(f"cat {MEMORY}/memory 2>/dev/null").out)
+    return read_memory(host.run(f"cat {folder}/memory 2>/dev/null").out)
 
 
-def change(host: Host, script: str, changes: Mapping[str, str | None]) -> Mapping[str, str]:
+def change(host: Host, script: str, changes: Mapping[str, str | None], folder: str = MEMORY) -> Mapping[str, str]:
     """Change these keys and no others (None removes), all or nothing; what is remembered then.
 
     ``script``: the shipped ``memory.sh``. Raises HostError, CommandFailed.
     """
-    words = shlex.join([MEMORY, *(f"{key}={value or ''}" for key, value in changes.items())])
+    words = shlex.join([folder, *(f"{key}={value or ''}" for key, value in changes.items())])
     result = host.run(f"sh -s -- {words}", stdin=script.encode(), timeout=30)
     if result.status != 0:
-        raise CommandFailed(f"could not write {MEMORY}/memory (exit {result.status}): {result.err.strip()}")
+        raise CommandFailed(f"could not write {folder}/memory (exit {result.status}): {result.err.strip()}")
     return read_memory(result.out)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from fleet.core.change import Plan
 from fleet.core.machine import Machine, join
+from fleet.core.names import Tag
 from fleet.core.observation import Observation
 from fleet.core.record import LAST_PASS, Record
 from fleet.core.report import Report, Verdict
@@ -34,11 +35,16 @@ def look(world: World, *, only_down: bool, seen: Callable[[str], None], let_in: 
     if let_in and record.kept and not record.paused(world.cloud.now()):
         firewall.ensure(now)
     observation = observe(now, seen=seen)
-    plan = plan_scale(now.inventory, observation, now.catalog, now.wanted, record, only_down=only_down)
+    plan = plan_scale(now.inventory, observation, now.catalog, now.wants(observation), record, only_down=only_down)
     return Look(now, observation, join(now.inventory, observation), record, plan)
+
+
+def _serving(look: Look) -> bool:
+    """Whether a static host can remember anything: one that is absent, or silent, cannot."""
+    return any(one.static and one.static.wanted and Tag.FLEET in one.tags for one in look.machines)
 
 
 def remember(look: Look, report: Report) -> None:
     """Write down when a pass last ended well: any computer's ``status`` says so, and when it is overdue."""
-    if not report.any(Verdict.FAILED, Verdict.REFUSED):
+    if not report.any(Verdict.FAILED, Verdict.REFUSED) and (look.world.has_cloud or _serving(look)):
         memory.write(look.world, {LAST_PASS: str(int(look.world.cloud.now().timestamp()))})

@@ -156,8 +156,11 @@ class Gitea(Protocol):
     def register(self, name: str, labels: Sequence[str], token: Secret) -> Credentials:
         """Make a new runner record (each call makes one). ``labels`` are names only."""
 
-    def declare(self, who: Credentials, labels: Sequence[str]) -> None:
-        """Set the labels of a runner by its own credentials. Raises RunnerUnknown."""
+    def declare(self, who: Credentials, labels: Sequence[str]) -> int:
+        """Set the labels of a runner by its own credentials; the id of the runner they prove to be.
+
+        Raises RunnerUnknown.
+        """
 
     def set_disabled(self, runner_id: int, disabled: bool) -> bool:
         """Cordon or uncordon by PATCH; False where this Gitea cannot (404, 405)."""

@@ -10,7 +10,7 @@ from fleet.core.facts import HostFacts
 from fleet.core.inventory import Pool
 from fleet.core.machine import Machine
 from fleet.core.observation import Server
-from fleet.core.setup import HostWanted, wanted_of
+from fleet.core.setup import HostWanted
 from fleet.core.static_hosts import Static
 from fleet.engine import host_memory
 from fleet.engine.ports import Host, Target
@@ -57,7 +57,7 @@ class Work:
     @property
     def wanted(self) -> HostWanted:
         """What its host should have on it."""
-        return wanted_of(self.world.wanted, self.name, self.change.pool)
+        return self.world.wanted_on(self.name, self.change.pool, self.facts)
 
     def must_have_server(self) -> Server:
         """Its server, asked for by name when this change has not seen it yet."""

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 
 from fleet.core.errors import CommandFailed, FleetError, HostError, LoginRefused
 from fleet.core.facts import HostFacts, read_facts
-from fleet.core.inventory import Inventory, SshRoute
+from fleet.core.inventory import Inventory, Pool, SshRoute
 from fleet.core.machine import Machine, address_by_tailnet
 from fleet.core.money import Catalog
 from fleet.core.names import Tag, gitea_hash, hostkey_line
-from fleet.core.observation import Server
-from fleet.core.setup import HostWanted, probe_arguments
+from fleet.core.observation import Observation, Server
+from fleet.core.setup import HostWanted, on_host, probe_arguments
 from fleet.core.ssh_key import fingerprint_in
 from fleet.core.static_hosts import Static, static_hosts
 from fleet.engine.logins import Explain
@@ -42,7 +42,8 @@ class Rotation:
 class World:
     """One run's view. ``stack`` and ``user_data`` are the shipped files by name; ``tailnet`` is None without one.
 
-    ``has_cloud``: False when there is no account, as an inventory of static hosts alone needs none.
+    ``has_cloud``: False when there is no account, as an inventory of static hosts alone needs none. ``want_static``:
+    what the static hosts of a pool should have, before their own facts are known.
     """
 
     inventory: Inventory
@@ -61,6 +62,7 @@ class World:
     tailnet: Tailnet | None = None
     rotation: Rotation | None = None
     has_cloud: bool = True
+    want_static: Callable[[Pool], HostWanted] | None = None
 
     @property
     def statics(self) -> Mapping[str, Static]:
@@ -74,7 +76,23 @@ class World:
 
     def wanted_for(self, machine: str, pool: str) -> HostWanted | None:
         """What this machine's host should have, or None when the inventory has no such pool."""
+        static = self.statics.get(machine)
+        if static is not None and self.want_static is not None:
+            return self.want_static(static.pool)
         return self.wanted.get(machine) or self.wanted.get(pool)
+
+    def wanted_on(self, machine: str, pool: str, facts: HostFacts | None) -> HostWanted:
+        """The same, and of a static host whose facts are known what fits these. The pool must be there."""
+        static = self.statics.get(machine)
+        if static is None or self.want_static is None or facts is None:
+            return self.wanted_for(machine, pool) or self.wanted[pool]
+        return on_host(self.want_static, static.pool, facts)
+
+    def wants(self, seen: Observation) -> Mapping[str, HostWanted]:
+        """What hosts should have, by pool, and by machine where that differs, as far as facts are known."""
+        hosts = {name: host if isinstance(host, HostFacts) else None for name, host in seen.hosts.items()}
+        own = {name: self.wanted_on(name, one.pool.name, hosts.get(name)) for name, one in self.statics.items()}
+        return {**self.wanted, **own} if own else self.wanted
 
     def target(self, server: Server) -> Target:
         """Where to log in to a server: by the tailnet where the inventory says so and it has joined, else by its public
@@ -118,7 +136,7 @@ class Sessions:
     def get(self, target: Target) -> Host:
         """The session with this host; one authenticated attempt when there is none yet.
 
-        One that is refused says whose keys the host accepts.
+        One that is refused says whose keys the host accepts; of a static host we do not know that.
         """
         with self._lock:
             host = self._open.get(target.name)
@@ -132,7 +150,7 @@ class Sessions:
         try:
             return self._hosts.connect(target)
         except LoginRefused as error:
-            raise self._explain(target, error) from error
+            raise (error if target.openssh else self._explain(target, error)) from error
 
     def drop(self, name: str) -> None:
         """Close the session with this machine, if there is one."""

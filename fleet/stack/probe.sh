@@ -41,6 +41,55 @@ for argument in "$@"; do
     esac
 done
 
+# Only of static hosts: what was there before us.
+hand_made_runners() {
+    form='{{.Name}}|{{.Config.Image}}|{{index .Config.Labels "com.docker.compose.project"}}|{{range .Mounts}}{{.Source}},{{end}}'
+    docker ps --quiet | xargs -r docker inspect --format "$form" | while IFS='|' read -r name image project sources; do
+        case ${name#/} in fleet-runner|GITEA-ACTIONS-*) continue ;; esac
+        found=$(echo "$sources" | tr , '\n' | while read -r source; do
+            for file in "$source" "$source/.runner"; do
+                case $file in */.runner) [ ! -s "$file" ] || { echo "$file"; break 2; } ;; esac
+            done
+        done)
+        [ -n "$found" ] || case $image in
+            *act_runner*|*gitea/runner*|*gitea-runner*|*forgejo/runner*) ;;
+            *) continue ;;
+        esac
+        record=$([ -z "$found" ] || sed 's/"token": *"[^"]*"/"token": ""/' "$found" | base64 -w 0)
+        say hand_made "${name#/}|$image|$project|$found|$record"
+    done
+}
+
+runner_processes() {
+    for pid in $(pgrep -x 'act_runner|gitea-runner|forgejo-runner'); do
+        grep -q -e docker -e containerd "/proc/$pid/cgroup" 2>/dev/null && continue
+        say process "$(cat "/proc/$pid/comm")|$(ps -o unit= -p "$pid")"
+    done
+}
+
+port_users() {
+    ss -Hltnp "sport = :$1" | while read -r _ _ _ address _ who; do
+        case $who in *docker-proxy*) continue ;; esac
+        case $address in 127.*|'[::1]'*) continue ;; esac
+        say port_user "process $(echo "$who" | sed 's/[^"]*"\([^"]*\)".*/\1/')"
+    done
+    docker ps --filter "publish=$1" --format '{{.Names}} {{.Ports}}' | while read -r name ports; do
+        [ "$name" = fleet-runner ] && continue
+        case $ports in *127.0.0.1:"$1"-*) continue ;; esac
+        say port_user "container $name"
+    done
+}
+
+for argument in "$@"; do
+    case $argument in
+        static:*)
+            [ ! -s /etc/docker/daemon.json ] || say daemon "$(base64 -w 0 /etc/docker/daemon.json)"
+            runner_processes
+            port_users "${argument#static:}" 2>/dev/null
+            hand_made_runners 2>/dev/null ;;
+    esac
+done
+
 if [ -s /var/lib/fleet/memory ]; then
     while read -r line; do say memory "$line"; done </var/lib/fleet/memory
 fi

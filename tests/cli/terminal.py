@@ -75,6 +75,8 @@ def set_scene(
 ) -> None:
     """The command sees this observation and this record; what it applies ends in this report."""
 
+    wanted = {one.name: host_wanted(of, one, STACK) for one in of.pools}
+
     @contextmanager
     def opened(_: str | None) -> Iterator[SimpleNamespace]:
         yield SimpleNamespace(
@@ -89,7 +91,9 @@ def set_scene(
             target_of=lambda machine: public_target(machine.server),
             clock=clock,
             catalog=catalog(),
-            wanted={one.name: host_wanted(of, one, STACK) for one in of.pools},
+            wanted=wanted,
+            wants=lambda seen: wanted,
+            wanted_on=lambda machine, pool, facts: wanted[pool],
             stack=STACK,
         )
 

@@ -26,6 +26,7 @@ from fleet.core.inventory import (
     Scope,
     ScopeKind,
     SshSettings,
+    StaticHost,
     TailnetSettings,
 )
 from fleet.core.labels import DEFAULT_LABELS
@@ -50,6 +51,7 @@ ED25519 = (
     + base64.b64encode(b"\x00\x00\x00\x0bssh-ed25519\x00\x00\x00\x20" + bytes(32)).decode()
     + " ann@laptop"
 )
+HOST_KEY = ED25519.removesuffix(" ann@laptop")
 SECRET = "s3cret-that-nobody-may-see"
 FORMS = 'write { env = "NAME" }, { file = "PATH" } or { command = ["PROGRAM", "ARGUMENT"] }'
 
@@ -510,8 +512,9 @@ def test_the_example_shows_the_defaults() -> None:
     # The table that has an effect by being there:
     assert (full.tailnet, full.pools[0].tailnet) == (TailnetSettings(), True)
     bare = replace(full, ssh=replace(full.ssh, passphrase=None), max=None, max_eur_per_hour=None, registries=())
-    bare = replace(bare, tailnet=None, pools=(replace(bare.pools[0], schedule=(), tailnet=False),))
+    bare = replace(bare, tailnet=None, pools=(replace(bare.pools[0], schedule=(), hosts=(), tailnet=False),))
     assert bare == as_it_is
+    assert full.pools[0].hosts == (StaticHost("desk", "desk.example", "root", 22, HOST_KEY),)
 
 
 def test_the_example_has_every_key_and_no_other() -> None:
@@ -522,7 +525,7 @@ def written(table: dict[str, Any], above: str = "") -> list[str]:
     found = []
     for key, value in table.items():
         path = above + ("*" if above in {"pools.", "registries."} else key)
-        tables = [value] if isinstance(value, dict) else value if path.endswith(".schedule") else []
+        tables = [value] if isinstance(value, dict) else value if path.endswith((".schedule", ".hosts")) else []
         deeper = path not in known_keys()
         found += [one for table in tables for one in written(table, f"{path}.")] if deeper else [path]
     return found

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from fleet.core.facts import read_memory
 from fleet.core.orders import Result
-from tests.fakes.host import GUARD_UNIT, LOGIN_FILES, RUNNER_FILE, FakeHost
+from tests.fakes.host import DAEMON_FILE, GUARD_UNIT, LOGIN_FILES, MEMORY_FILE, RUNNER_FILE, ByHand, FakeHost
 from tests.fakes.tailscale import ARCHIVE_KEY, read_flags
 
 
@@ -59,6 +60,17 @@ _COMPOSE = (
     r"docker compose -f /opt/fleet/compose\.yaml up --detach --quiet-pull --remove-orphans"
     r" (?P<force>--force-recreate)? 2>&1"
 )
+_KEEPS = (
+    r"\{ \[ ! -e (?P<path>\S+) \] \|\| cp -p (?P=path) (?P=path)\.before-fleet; \} && mv (?P=path)\.new (?P=path)"
+    r" && \{ (?P<then>.+) \|\| \{ mv (?P=path)\.before-fleet (?P=path) \|\| rm (?P=path); exit 1; \}; \}"
+)
+_MEMORY = r"sh -s -- (?P<folder>/var/lib/fleet(?:/record)?) (?P<words>.+)"
+_DOWN = (
+    r"\[ ! -e /opt/fleet/compose\.yaml \] \|\| docker compose -f /opt/fleet/compose\.yaml"
+    r" down --volumes --remove-orphans 2>&1"
+)
+_STOP_BY_HAND = r"docker update --restart=no hand-made >/dev/null && docker kill --signal TERM hand-made >/dev/null"
+_INSPECT_BY_HAND = r"docker container inspect --format '\{\{\.State\.Running\}\}' hand-made"
 _INSPECT = r"docker container inspect --format '\{\{\.State\.Running\}\}' fleet-runner"
 
 
@@ -74,9 +86,12 @@ def read(host: FakeHost, command: str, stdin: str, stack: Mapping[str, str]) -> 
         return Shell("host.install", lambda: _install(host, packages, stack))
     if re.fullmatch(_INSTALL_TAILSCALE, command) and stdin == stack["run-setup.sh"]:
         return Shell("host.install tailscale", lambda: _install_tailscale(host, stack))
-    if found := re.fullmatch(_IN_PLACE, command):
-        then = read(host, found["then"], "", stack)
-        return Shell(f"{then.name} with its file", lambda: _in_place(host, found["path"], then))
+    if found := re.fullmatch(_IN_PLACE, command) or re.fullmatch(_KEEPS, command):
+        path, then = found["path"], read(host, found["then"], "", stack)
+        return Shell(f"{then.name} with its file", lambda: _in_place(host, path, then))
+    if (found := re.fullmatch(_MEMORY, command)) and stdin == stack["memory.sh"]:
+        folder, words = found["folder"], shlex.split(found["words"])
+        return Shell("host.remember", lambda: _remember(host, folder, words))
     for name, pattern, action in _COMMANDS:
         if match := re.fullmatch(pattern, command):
             return Shell(name, partial(action, host, match, stdin))
@@ -241,6 +256,41 @@ def _serve(host: FakeHost, _match: "re.Match[str]", _stdin: str) -> Result:
     return DONE
 
 
+def _cat(host: FakeHost, match: "re.Match[str]", _stdin: str) -> Result:
+    content = host.disk.files.get(match["path"])
+    return Result(1, "", "No such file") if content is None else Result(0, content, "")
+
+
+def _remember(host: FakeHost, folder: str, words: list[str]) -> Result:
+    path = f"{folder}/memory"
+    known = read_memory(host.disk.files.get(path, ""))
+    known |= dict(word.split("=", 1) for word in words)
+    text = "".join(f"{key}={value}\n" for key, value in known.items() if value)
+    host.disk.files[path] = text
+    return Result(0, text, "")
+
+
+def _compose_down(host: FakeHost, _match: "re.Match[str]", _stdin: str) -> Result:
+    host.remove_container()
+    return DONE
+
+
+def _remove_folder(host: FakeHost, match: "re.Match[str]", _stdin: str) -> Result:
+    for path in [one for one in host.disk.files if one.startswith(f"{match['path']}/")]:
+        del host.disk.files[path]
+    return DONE
+
+
+def _stop_by_hand(host: FakeHost, _match: "re.Match[str]", _stdin: str) -> Result:
+    host.end_by_hand()
+    return DONE
+
+
+def _inspect_by_hand(host: FakeHost, _match: "re.Match[str]", _stdin: str) -> Result:
+    assert host.disk.by_hand is not None
+    return Result(0, f"{str(host.disk.by_hand.running).lower()}\n", "")
+
+
 def _nothing(_host: FakeHost, _match: "re.Match[str]", _stdin: str) -> Result:
     return DONE
 
@@ -280,6 +330,14 @@ _COMMANDS: tuple[tuple[str, str, Action], ...] = (
     ("host.stop runner", r"docker kill --signal TERM fleet-runner >/dev/null", _terminate),
     ("host.is running", _INSPECT, _inspect),
     ("host.read log", r"docker logs --tail 8 fleet-runner 2>&1", _log),
+    ("host.recall", r"cat (?P<path>/var/lib/fleet(?:/record)?/memory) 2>/dev/null", _cat),
+    ("host.read the other .runner", r"cat (?P<path>/srv/ci/data/\.runner)", _cat),
+    ("host.stop the other runner", _STOP_BY_HAND, _stop_by_hand),
+    ("host.is the other running", _INSPECT_BY_HAND, _inspect_by_hand),
+    ("host.restart docker beside", r"/opt/fleet/bin/docker-restart", _restart_docker),
+    ("host.compose down", _DOWN, _compose_down),
+    ("host.take file off", r"rm -f (?P<path>\S+?)(; \{ .+; \} >/dev/null 2>&1)?; true", _remove),
+    ("host.remove folder", r"rm -rf (?P<path>/opt/fleet|/var/lib/fleet)", _remove_folder),
     ("host.read .runner", rf"cat {re.escape(RUNNER_FILE)} 2>/dev/null", _cat_runner),
 )
 
@@ -292,7 +350,8 @@ def probe(host: FakeHost, arguments: list[str]) -> str:
     lines += [("login", line) for line in host.disk.files.get(LOGIN_FILES[0], "").splitlines()]
     for argument in arguments:
         kind, _, what = argument.partition(":")
-        lines += _file(host, what) if kind == "file" else _package(host, what)
+        lines += {"file": _file, "package": _package, "static": _static}[kind](host, what)
+    lines += [("memory", line) for line in host.disk.files.get(MEMORY_FILE, "").splitlines()]
     lines += host.tailscale.probe("/opt/fleet/tailnet" in host.disk.files)
     lines += [*_registration(host), ("disk_size", "80000000"), ("disk_free", "60000000")]
     if host.disk.docker:
@@ -313,6 +372,17 @@ def _activity(host: FakeHost) -> str:
 def _file(host: FakeHost, path: str) -> list[tuple[str, str]]:
     digest = host.digest(path)
     return [] if digest is None else [("file", f"{digest}  {path}")]
+
+
+def _static(host: FakeHost, _port: str) -> list[tuple[str, str]]:
+    daemon = host.disk.files.get(DAEMON_FILE, "")
+    lines = [("daemon", base64.b64encode(daemon.encode()).decode())] if daemon else []
+    by_hand = host.disk.by_hand
+    if by_hand is None or not by_hand.running:
+        return lines
+    record = json.dumps({**json.loads(host.disk.files[ByHand.FILE]), "token": ""})
+    encoded = base64.b64encode(record.encode()).decode()
+    return [*lines, ("hand_made", f"hand-made|gitea/act_runner:0.2.11|ci|{ByHand.FILE}|{encoded}")]
 
 
 def _package(host: FakeHost, name: str) -> list[tuple[str, str]]:

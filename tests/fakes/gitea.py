@@ -91,6 +91,13 @@ class Instance:
         """Jobs whose process, host or record went away under them."""
         return [job for job in self.jobs if job.end == "lost"]
 
+    def make_record(self, name: str, labels: frozenset[str]) -> Record:
+        """A runner is registered."""
+        self.registered += 1
+        number = self.registered
+        self.records[number] = Record(number, f"uuid-{number}", f"token-{number}", name, labels)
+        return self.records[number]
+
     def queue(self, *, seconds: float = 60, labels: Sequence[str] = ("ubuntu-latest",)) -> FakeJob:
         """A new job that waits for a runner."""
         job = FakeJob(len(self.jobs) + 1, frozenset(labels), seconds, self.clock.now())
@@ -264,21 +271,19 @@ class FakeGitea:
 
     def register(self, name: str, labels: Sequence[str], token: Secret) -> Credentials:
         assert token.reveal() == "registration-token"
-        instance = self._instance
-        instance.registered += 1
-        number = instance.registered
-        secret = f"token-{number}"
-        instance.records[number] = Record(number, f"uuid-{number}", secret, name, frozenset(labels))
+        made = self._instance.make_record(name, frozenset(labels))
         self._forget()
-        return Credentials(number, f"uuid-{number}", Secret(secret))
+        return Credentials(made.id, made.uuid, Secret(made.token))
 
-    def declare(self, who: Credentials, labels: Sequence[str]) -> None:
-        record = self._instance.records.get(who.id)
-        if record is None or record.token != who.token.reveal() or record.uuid != who.uuid:
+    def declare(self, who: Credentials, labels: Sequence[str]) -> int:
+        known = self._instance.records.values()
+        record = next((one for one in known if (one.uuid, one.token) == (who.uuid, who.token.reveal())), None)
+        if record is None:
             raise RunnerUnknown(f"could not set the labels of runner {who.id}: unregistered runner")
         record.labels = frozenset(labels)
         record.seen = self._instance.clock.now()
         self._forget()
+        return record.id
 
     def set_disabled(self, runner_id: int, disabled: bool) -> bool:
         if not self._instance.can_disable:

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from tests.fakes.clock import FakeClock
 from tests.fakes.gitea import Instance, RunnerProcess
@@ -22,6 +23,8 @@ CONFIG_FILE = "/opt/fleet/config.yaml"
 RUNNER_FILE = "/opt/fleet/data/.runner"
 LOGIN_FILES = ("/root/.ssh/authorized_keys", "/root/.ssh/authorized_keys2")
 DAEMON_FILE = "/etc/docker/daemon.json"
+MEMORY_FILE = "/var/lib/fleet/memory"
+GITEA_URL = "https://git.example"
 GUARD_UNIT = "/etc/systemd/system/fleet-guard.service"
 
 
@@ -39,6 +42,16 @@ class Container:
 
 
 @dataclass(slots=True)
+class ByHand:
+    """A runner that a person made there, in a container of a compose project."""
+
+    process: RunnerProcess
+    running: bool = True
+
+    FILE: ClassVar = "/srv/ci/data/.runner"
+
+
+@dataclass(slots=True)
 class Disk:
     """What is on a host and stays when it is reset."""
 
@@ -51,6 +64,7 @@ class Disk:
     daemon: Mapping[str, object] = field(default_factory=dict)
     container: Container | None = None
     serves_cache: bool = False
+    by_hand: ByHand | None = None
 
 
 class FakeHost:
@@ -157,6 +171,7 @@ class FakeHost:
 
     def tick(self) -> None:
         """Time has moved: the runner asks for jobs, or ends when it was told to."""
+        self._tick_by_hand()
         container = self.disk.container
         if container is None:
             return
@@ -170,6 +185,34 @@ class FakeHost:
             self._gitea.heard_of(process)
         if not process.polls and not self._gitea.running_on(process):
             process.alive = container.running = False
+
+    def _tick_by_hand(self) -> None:
+        by_hand = self.disk.by_hand
+        if by_hand is None or not by_hand.running:
+            return
+        self._gitea.heard_of(by_hand.process)
+        if not by_hand.process.polls and not self._gitea.running_on(by_hand.process):
+            by_hand.process.alive = by_hand.running = False
+
+    def make_runner_by_hand(self, labels: frozenset[str]) -> RunnerProcess:
+        """Docker, and a runner in it, as a person would set them up."""
+        self.disk.docker = True
+        self.disk.packages |= {"docker.io", "docker-compose"}
+        who = self._gitea.make_record("hand-made", labels)
+        process = RunnerProcess(who.id, who.token, labels, 1)
+        self.disk.by_hand = ByHand(process)
+        record = {"id": who.id, "uuid": who.uuid, "name": "hand-made", "token": who.token, "address": GITEA_URL}
+        self.disk.files[ByHand.FILE] = json.dumps({**record, "labels": [f"{label}:host" for label in labels]})
+        self._gitea.started(process)
+        return process
+
+    def end_by_hand(self) -> None:
+        """SIGTERM to it: whether it waits for its jobs nobody knows, so that none may run."""
+        by_hand = self.disk.by_hand
+        assert by_hand is not None
+        if self._gitea.running_on(by_hand.process):
+            self.interrupted.append("stop of the hand-made runner")
+        by_hand.process.polls = False
 
     def install(self, packages: set[str]) -> None:
         """Packages; Docker starts with its own."""
@@ -221,6 +264,11 @@ class FakeHost:
         self._run(self.disk.container)
         return True
 
+    def remove_container(self) -> None:
+        """``docker compose down``."""
+        self._remove_container()
+        self.disk.container = None
+
     def _remove_container(self) -> None:
         """Compose stops the old one first, and gives it as long as it wants; a test must not come here with a job."""
         self._note("compose up")
@@ -253,8 +301,9 @@ class FakeHost:
 
     def tasks(self) -> list[str]:
         """Names of the job containers that run."""
-        process = self.process
-        jobs = self._gitea.running_on(process) if process is not None else []
+        by_hand = self.disk.by_hand.process if self.disk.by_hand is not None else None
+        processes = [one for one in (self.process, by_hand) if one is not None]
+        jobs = [job for one in processes for job in self._gitea.running_on(one)]
         return [f"GITEA-ACTIONS-TASK-{job.id}-WORKFLOW-ci" for job in jobs if self._gitea.has_container(job)]
 
     def log(self) -> str:

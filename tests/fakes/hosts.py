@@ -60,6 +60,14 @@ class Computers:
         host.tailscale.refuses = self.refused_by_tailnet
         self.hosts[server.id] = self.addresses[server.ipv4 or ""] = host
 
+    def stand(self, address: str) -> FakeHost:
+        """A host that nobody rents: it has stood there for long."""
+        _, public = self.new_host_key()
+        host = FakeHost(self.clock, self.gitea, public, OPERATOR, self.network)
+        self.hosts[-len(self.hosts) - 1] = self.addresses[address] = host
+        self.clock.sleep(60)
+        return host
+
     def reset(self, server_id: int) -> None:
         self.hosts[server_id].reset()
 

@@ -13,7 +13,8 @@ from fleet.core.observation import Observation, Server
 from fleet.core.plan import plan_down, plan_up
 from fleet.core.report import Event, Report
 from fleet.core.secret import Secret
-from fleet.core.setup import cache_secrets, password_key
+from fleet.core.setup import cache_secrets, host_wanted, password_key
+from fleet.edges.no_cloud import NoCloud
 from fleet.engine import apply as engine_apply
 from fleet.engine import passes
 from fleet.engine.logins import explaining
@@ -98,18 +99,20 @@ class FakeWorld:
         """The host of this name."""
         return self.computers.hosts[self.server(name).id]
 
-    def process(self, inventory: Inventory | None = None, *, die_at: Moment | None = None) -> "Process":
-        """A new fleet process, as on another computer."""
-        return Process(self, inventory or build_inventory(), Calls(self.clock, self.guard, die_at))
+    def process(
+        self, inventory: Inventory | None = None, *, die_at: Moment | None = None, has_cloud: bool = True
+    ) -> "Process":
+        """A new fleet process, as on another computer. ``has_cloud``: it has a token for Hetzner."""
+        return Process(self, inventory or build_inventory(), Calls(self.clock, self.guard, die_at), has_cloud=has_cloud)
 
 
 class Process:
     """One run of fleet, from its start to its end or its death."""
 
-    def __init__(self, outside: FakeWorld, inventory: Inventory, calls: Calls) -> None:
+    def __init__(self, outside: FakeWorld, inventory: Inventory, calls: Calls, *, has_cloud: bool = True) -> None:
         self.calls = calls
         self.events: list[Event] = []
-        self.world = build_world(outside, inventory, calls)
+        self.world = build_world(outside, inventory, calls, has_cloud=has_cloud)
 
     def up(self, *, add: int = 0) -> Report:
         """``fleet up``."""
@@ -118,7 +121,7 @@ class Process:
     def plan_up(self, *, add: int = 0) -> tuple[Plan, tuple[Machine, ...]]:
         """What ``fleet up`` would do, from one look."""
         world, seen = self.world, observe(self.world)
-        plan = plan_up(world.inventory, seen, world.catalog, dict(world.wanted), add=add)
+        plan = plan_up(world.inventory, seen, world.catalog, world.wants(seen), add=add)
         return plan, join(world.inventory, seen)
 
     def down(self, *names: str, wait: bool = True) -> Report:
@@ -157,9 +160,9 @@ def run_changes(
     return Report(tuple(engine_apply._one(world, one, by_name.get(one.machine), listen) for one in changes))
 
 
-def build_world(outside: FakeWorld, inventory: Inventory, calls: Calls) -> World:
+def build_world(outside: FakeWorld, inventory: Inventory, calls: Calls, *, has_cloud: bool = True) -> World:
     """What one process works with: counted ports into the simulated world, and the files that are shipped."""
-    cloud: Cloud = FakeCloud(outside.project)
+    cloud: Cloud = FakeCloud(outside.project) if has_cloud else NoCloud()
     gitea: Gitea = FakeGitea(outside.gitea)
     hosts: Hosts = FakeHosts(outside.computers, STACK, calls, *outside.operator_keys)
     clock: Clock = ProcessClock(outside.clock, calls)
@@ -178,6 +181,8 @@ def build_world(outside: FakeWorld, inventory: Inventory, calls: Calls) -> World
         sessions=Sessions(hosts, explaining(inventory, cloud)),
         shared=Shared(),
         limits=LIMITS,
+        has_cloud=has_cloud,
+        want_static=lambda pool: host_wanted(inventory, pool, STACK, static=True),
         tailnet=cast(Tailnet, Counted("tailnet", tailnet, calls)) if inventory.tailnet else None,
     )
 

@@ -232,7 +232,7 @@ class StrangeProcess(Process):
         """What ``fleet up`` does."""
         world, _ = memory.raised(self.world)
         seen = observe(world)
-        plan = plan_up(world.inventory, seen, world.catalog, dict(world.wanted), only=pool, add=add)
+        plan = plan_up(world.inventory, seen, world.catalog, world.wants(seen), only=pool, add=add)
         if add and pool:
             until = int(world.cloud.now().timestamp()) + seconds
             memory.write(world, floor_tag(pool, Floor(sum(one.pool == pool for one in plan.changes), until)))

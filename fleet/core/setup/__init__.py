@@ -16,8 +16,9 @@ Facts in, commands out. A host that has everything gets no command.
 
 from fleet.core.setup.cache import cache_secrets
 from fleet.core.setup.changes import Drift, changes, drift, first_changes, in_place, probe_arguments, same_url
-from fleet.core.setup.docker import DAEMON_JSON, daemon_file, docker_packages
+from fleet.core.setup.docker import DAEMON_JSON, daemon_file, docker_packages, kept_settings
 from fleet.core.setup.guard import guard_changes, is_flushed
+from fleet.core.setup.on_host import on_host, whose_docker
 from fleet.core.setup.part import Given, Part
 from fleet.core.setup.registries import password_key
 from fleet.core.setup.values import (
@@ -65,8 +66,11 @@ __all__ = [
     "host_wanted",
     "in_place",
     "is_flushed",
+    "kept_settings",
+    "on_host",
     "password_key",
     "probe_arguments",
     "same_url",
     "wanted_of",
+    "whose_docker",
 ]

@@ -112,7 +112,13 @@ def _file(facts: HostFacts, file: WantedFile) -> Iterator[HostChange]:
 
 def in_place(file: WantedFile) -> str:
     """The file, written beside its place so far, goes there in the same breath as what must follow: cut in between,
-    or failed, it does not look as wanted, and the next run does both again."""
+    or failed, it does not look as wanted, and the next run does both again. One that ``keeps`` is put back as it was:
+    others live by it."""
+    if file.keeps:
+        before = f"{file.path}.before-fleet"
+        save = f"{{ [ ! -e {file.path} ] || cp -p {file.path} {before}; }}"
+        back = f"mv {before} {file.path} || rm {file.path}"
+        return f"{save} && mv {file.path}.new {file.path} && {{ {file.then} || {{ {back}; exit 1; }}; }}"
     return f"mv {file.path}.new {file.path} && {{ {file.then} || {{ rm {file.path}; exit 1; }}; }}"
 
 
@@ -153,6 +159,7 @@ def probe_arguments(wanted: HostWanted) -> tuple[str, ...]:
     """What to ask the probe about."""
     every = {name for found in DISTRIBUTION_PACKAGES.values() for name in found}
     packages = sorted(every | set(ARCHIVE_PACKAGES) | set(wanted.packages))
+    static = (f"static:{wanted.cache_port}",) if wanted.static else ()
     gone = (path for file in wanted.gone for path in (file.path, file.going))
     paths = (*(file.path for file in wanted.files), *gone, DAEMON_JSON)
-    return (*(f"file:{path}" for path in paths), *(f"package:{name}" for name in packages))
+    return (*(f"file:{path}" for path in paths), *(f"package:{name}" for name in packages), *static)

@@ -1,13 +1,14 @@
 """Docker on a host, from its facts: the daemon's settings, and which packages it is."""
 
 import json
+from collections.abc import Mapping
 from functools import cache
 
 from fleet.core.errors import StepFailed
 from fleet.core.facts import HostFacts
 from fleet.core.inventory import DockerSettings, DockerSource
 from fleet.core.setup.part import joined_settings
-from fleet.core.setup.values import HostWanted, WantedFile
+from fleet.core.setup.values import HOME, HostWanted, WantedFile
 from fleet.core.yaml_text import Plain
 
 DAEMON_JSON = "/etc/docker/daemon.json"
@@ -18,16 +19,29 @@ OPEN_FILES = (65536, 524288)
 
 def daemon_file(facts: HostFacts, wanted: HostWanted) -> WantedFile:
     """The daemon's settings: ports of containers go to the bridge address unless a job asks otherwise; each job
-    makes a network, so they are small and many; a restart of the daemon ends no container."""
+    makes a network, so they are small and many; a restart of the daemon ends no container.
+
+    A Docker that is not ours keeps all that its settings say, and gets of ours what they do not speak of."""
+    if wanted.merged:
+        return _merged_file(facts, wanted)
     return _daemon_file(facts.open_files, facts.docker_active, wanted.bridge, wanted.docker, wanted.daemon)
 
 
 @cache
 def _daemon_file(open_files: int, active: bool, bridge: str, docker: DockerSettings, more: str) -> WantedFile:
     """Made once for all hosts that are alike: a plan asks for each of them."""
+    settings = _settings(open_files, bridge, docker, more)
+    content = json.dumps({"bip": docker.bip, **settings}, indent=2) + "\n"
+    if not active:
+        return WantedFile(DAEMON_JSON, content)
+    restart = "systemctl restart docker"
+    what = "restart Docker with its new settings"
+    return WantedFile(DAEMON_JSON, content, then=restart, seconds=120, restarts=True, what=what)
+
+
+def _settings(open_files: int, bridge: str, docker: DockerSettings, more: str) -> dict[str, Plain]:
     soft, hard = (min(limit, open_files or limit) for limit in OPEN_FILES)
     settings: dict[str, Plain] = {
-        "bip": docker.bip,
         "ip": bridge,
         "default-network-opts": {"bridge": {"com.docker.network.bridge.host_binding_ipv4": bridge}},
         "default-address-pools": [{"base": docker.address_pool, "size": 24}],
@@ -40,12 +54,76 @@ def _daemon_file(open_files: int, active: bool, bridge: str, docker: DockerSetti
     if docker.registry_mirror:
         # After what a part brings: the fleet's own mirror is nearer, and gets its copies from this one.
         settings = joined_settings(settings, {"registry-mirrors": [docker.registry_mirror]})
-    content = json.dumps(settings, indent=2) + "\n"
-    if not active:
-        return WantedFile(DAEMON_JSON, content)
-    restart = "systemctl restart docker"
-    what = "restart Docker with its new settings"
-    return WantedFile(DAEMON_JSON, content, then=restart, seconds=120, restarts=True, what=what)
+    return settings
+
+
+IMPOSED = frozenset({"ip", "default-network-opts", "log-driver", "log-opts"})
+"""Of our settings, those that would change what other containers of a host do: not for a Docker that is not ours."""
+
+
+def _merged_file(facts: HostFacts, wanted: HostWanted) -> WantedFile:
+    """Not written anew where nothing is missing: a person's file keeps its form."""
+    theirs = _theirs(facts)
+    both = _merged(theirs, _ours_beside(facts, wanted))
+    return WantedFile(
+        DAEMON_JSON,
+        facts.daemon if both == theirs else json.dumps(both, indent=2) + "\n",
+        then=f"{HOME}/bin/docker-restart",
+        seconds=180,
+        restarts=True,
+        what="restart Docker with our settings beside its own",
+        keeps=True,
+    )
+
+
+def kept_settings(facts: HostFacts, wanted: HostWanted) -> tuple[str, ...]:
+    """The settings that a Docker that is not ours has otherwise than we would, and keeps."""
+    if not wanted.merged:
+        return ()
+    ours = _ours_beside(facts, wanted)
+    both = _merged(_theirs(facts), ours)
+    return tuple(key for key, value in ours.items() if _lacks(both[key], value))
+
+
+def _lacks(has: Plain, value: Plain) -> bool:
+    """Whether something of ours is not in what is there."""
+    if isinstance(has, Mapping) and isinstance(value, Mapping):
+        return any(key not in has or _lacks(has[key], one) for key, one in value.items())
+    if isinstance(has, list) and isinstance(value, list):
+        return any(one not in has for one in value)
+    return has != value
+
+
+def _theirs(facts: HostFacts) -> dict[str, Plain]:
+    if not is_json(facts.daemon):
+        raise StepFailed(f"{DAEMON_JSON} is not JSON, so that nothing can be added to it")
+    found: dict[str, Plain] = json.loads(facts.daemon or "{}")
+    return found
+
+
+def is_json(text: str) -> bool:
+    """Whether it is a table of settings, or nothing."""
+    try:
+        return isinstance(json.loads(text or "{}"), dict)
+    except ValueError:
+        return False
+
+
+def _ours_beside(facts: HostFacts, wanted: HostWanted) -> dict[str, Plain]:
+    ours = _settings(facts.open_files, wanted.bridge, wanted.docker, wanted.daemon)
+    return {key: value for key, value in ours.items() if key not in IMPOSED}
+
+
+def _merged(theirs: Mapping[str, Plain], ours: Mapping[str, Plain]) -> dict[str, Plain]:
+    """All of theirs, and of ours what it does not speak of; lists of names are joined."""
+    merged = {**ours, **theirs}
+    for key in theirs.keys() & ours.keys():
+        one, other = theirs[key], ours[key]
+        if isinstance(one, Mapping) and isinstance(other, Mapping):
+            merged[key] = _merged(one, other)
+        elif isinstance(one, list) and isinstance(other, list) and all(isinstance(entry, str) for entry in one):
+            merged[key] = [*one, *(entry for entry in other if entry not in one)]
+    return merged
 
 
 DISTRIBUTION_PACKAGES: dict[tuple[str, str], tuple[str, ...]] = {

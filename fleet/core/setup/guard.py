@@ -33,6 +33,8 @@ def guard(_inventory: Inventory, pool: Pool, given: Given) -> Part:
                 UNIT,
                 given.stack["fleet-guard.service"],
                 then="systemctl daemon-reload && systemctl enable --quiet fleet-guard",
+                undo="systemctl stop fleet-guard; rm -f /etc/systemd/system/*.wants/fleet-guard.service; "
+                "nft delete table inet fleet_guard; systemctl daemon-reload",
             ),
             # Some clouds have their name server at that address, and Docker itself must reach it.
             *(() if pool.hosts else (_docker_itself(),)),

@@ -15,12 +15,14 @@ class Given:
 
     ``cache_at``: the address of the machine that serves the fleet's cache, empty while there is none. ``machine``:
     the one machine that all this is for, where it differs from the others of its pool.
+    ``static``: it is for a static host, which is somebody's own: who may log in there is not for us to say.
     """
 
     stack: Mapping[str, str]
     secrets: Mapping[str, Secret] = field(default_factory=dict)
     machine: str = ""
     cache_at: str = ""
+    static: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ def proxy(inventory: Inventory, pool: Pool, given: Given) -> Part:
                 seconds=120,
                 restarts=True,
                 what="restart Docker with its proxy",
+                undo="systemctl daemon-reload",
             ),
         ),
         environment=both,

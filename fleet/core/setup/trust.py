@@ -65,7 +65,7 @@ def _certificates(gitea: GiteaSettings) -> tuple[WantedFile, ...]:
     return (
         WantedFile(CA, gitea.ca),
         # Several in one file are all in the bundle; the store's links by hash leave them out, which nobody misses.
-        WantedFile(IN_STORE, gitea.ca, then=UPDATE_STORE, what="trust Gitea's CA"),
+        WantedFile(IN_STORE, gitea.ca, then=UPDATE_STORE, what="trust Gitea's CA", undo=UPDATE_STORE),
         *(WantedFile(path, gitea.ca) for path in _registry_files(gitea)),
     )
 

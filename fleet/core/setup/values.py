@@ -28,7 +28,11 @@ FINGERPRINT_VERSION = 1
 class WantedFile:
     """A file on the host. ``then`` is run after it changed, for at most ``seconds``; ``restarts``: that, or what reads
     it anew, restarts something. ``what`` is shown to the person who waits. Content that is a secret is never part of a
-    fingerprint."""
+    fingerprint.
+
+    ``undo`` is run after the file went, when our stack leaves a static host. ``keeps``: what was there before comes
+    back when ``then`` fails.
+    """
 
     path: str
     content: str | Secret
@@ -37,6 +41,8 @@ class WantedFile:
     seconds: int = 60
     restarts: bool = False
     what: str = ""
+    undo: str = ""
+    keeps: bool = False
 
     @property
     def text(self) -> str:
@@ -91,6 +97,7 @@ class HostWanted:
     """What a pool's hosts should have on them. ``labels`` are in full form, ours included.
 
     ``daemon``: JSON of what the parts add to the Docker daemon's settings. ``tailnet``: the one they join, or None.
+    ``static``: for a static host. ``merged``: its Docker is not ours, and keeps its own settings beside ours.
     """
 
     docker: DockerSettings
@@ -106,6 +113,10 @@ class HostWanted:
     jobs: JobContainers = JobContainers()
     gone: tuple[GoneFile, ...] = ()
     tailnet: TailnetSettings | None = None
+    gitea_url: str = ""
+    cache_port: int = 0
+    static: bool = False
+    merged: bool = False
 
     @property
     def files(self) -> tuple[WantedFile, ...]:

@@ -63,11 +63,17 @@ def wanted_of(wanted: Mapping[str, HostWanted], machine: str, pool: str) -> Host
 
 
 def host_wanted(
-    inventory: Inventory, pool: Pool, stack: Mapping[str, str], secrets: Mapping[str, Secret] | None = None
+    inventory: Inventory,
+    pool: Pool,
+    stack: Mapping[str, str],
+    secrets: Mapping[str, Secret] | None = None,
+    *,
+    static: bool = False,
 ) -> HostWanted:
     """What this pool's hosts should have. ``stack``: the files of ``fleet/stack`` by name; ``secrets``: those that
-    go on hosts, by the path of their key."""
-    return _host_wanted(inventory, pool, Given(stack, secrets or {}))
+    go on hosts, by the path of their key. ``static``: for its static hosts, which keep caches of their own where the
+    fleet's is on a machine of it; ``on_host`` fits that to one."""
+    return _host_wanted(inventory, pool, Given(stack, secrets or {}, static=static))
 
 
 def _host_wanted(inventory: Inventory, pool: Pool, given: Given) -> HostWanted:
@@ -96,6 +102,9 @@ def _host_wanted(inventory: Inventory, pool: Pool, given: Given) -> HostWanted:
         jobs=_job_containers(settings),
         gone=part.gone,
         tailnet=settings_for(inventory, pool),
+        gitea_url=inventory.gitea.url,
+        cache_port=pool.runner.cache_port,
+        static=given.static,
     )
 
 
@@ -106,7 +115,7 @@ def _bridge(pool: Pool) -> str:
 def _classic(inventory: Inventory, pool: Pool, given: Given) -> Part:
     """The machine itself: who may log in, kernel limits, our scripts; the pool's own packages."""
     return Part(
-        before_docker=_before_docker(inventory, given.stack),
+        before_docker=_before_docker(inventory, given),
         packages=pool.packages,
         # Test containers are siblings of the job: their ports are on the bridge, not on the job's localhost.
         job_environment={"TESTCONTAINERS_HOST_OVERRIDE": _bridge(pool)},
@@ -196,11 +205,13 @@ def _lines(entries: Iterable[str]) -> str:
     return "".join(f"\n      {entry}" for entry in entries)
 
 
-def _before_docker(inventory: Inventory, stack: Mapping[str, str]) -> tuple[WantedFile, ...]:
+def _before_docker(inventory: Inventory, given: Given) -> tuple[WantedFile, ...]:
+    stack, reload = given.stack, "systemctl reload ssh"
     keys = "".join(f"{key}\n" for key in inventory.ssh.authorized_keys)
+    who = WantedFile("/root/.ssh/authorized_keys2", f"# Written by fleet: ssh.authorized_keys\n{keys}", 0o600)
     return (
-        WantedFile("/root/.ssh/authorized_keys2", f"# Written by fleet: ssh.authorized_keys\n{keys}", 0o600),
-        WantedFile("/etc/ssh/sshd_config.d/60-fleet.conf", stack["sshd.conf"], then="systemctl reload ssh"),
+        *(() if given.static else (who,)),
+        WantedFile("/etc/ssh/sshd_config.d/60-fleet.conf", stack["sshd.conf"], then=reload, undo=reload),
         WantedFile(
             "/etc/sysctl.d/60-fleet.conf",
             stack["sysctl.conf"],
@@ -208,6 +219,7 @@ def _before_docker(inventory: Inventory, stack: Mapping[str, str]) -> tuple[Want
         ),
         WantedFile(f"{HOME}/bin/apt-install", stack["apt-install.sh"], 0o755),
         WantedFile(f"{HOME}/bin/docker-archive", stack["docker-archive.sh"], 0o755),
+        *((WantedFile(f"{HOME}/bin/docker-restart", stack["docker-restart.sh"], 0o755),) if given.static else ()),
     )
 
 

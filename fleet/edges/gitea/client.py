@@ -104,9 +104,10 @@ class GiteaHttp:
         self._runners.forget()
         return self._no.unless(values.credentials, body)
 
-    def declare(self, who: Credentials, labels: Sequence[str]) -> None:
-        """Set a runner's labels by its own credentials; Gitea takes it for online for the next minute.
+    def declare(self, who: Credentials, labels: Sequence[str]) -> int:
+        """Set a runner's labels by its own credentials; the id of the runner that they prove to be.
 
+        Gitea takes it for online for the next minute.
         Gitea stores our version too, until the runner declares itself again. Raises RunnerUnknown.
         """
         place = f"runner {who.id}"
@@ -115,8 +116,9 @@ class GiteaHttp:
             "x-runner-token": header_value(who.token, f"the token of {place}"),
         }
         message = {"labels": list(labels), "version": SIGNED}
-        self._rpc("Declare", message, f"set the labels of {place}", hide=who.token, headers=headers)
+        body = self._rpc("Declare", message, f"set the labels of {place}", hide=who.token, headers=headers)
         self._runners.forget()
+        return self._no.unless(values.runner_id, body)
 
     def set_disabled(self, runner_id: int, disabled: bool) -> bool:
         """Cordon or uncordon by PATCH; False where this Gitea cannot (before 1.26). Raises RunnerUnknown."""

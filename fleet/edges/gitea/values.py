@@ -54,6 +54,11 @@ def credentials(answer: Body) -> Credentials:
     return Credentials(int(item["id"]), text(item, "uuid"), Secret(text(item, "token")))
 
 
+def runner_id(answer: Body) -> int:
+    """Which runner ``Declare`` was of."""
+    return int(answer["runner"]["id"])
+
+
 def text(item: Body, key: str) -> str:
     """A field that must be text."""
     value = item[key]

@@ -16,6 +16,7 @@ from fleet.core.labels import DEFAULT_LABELS
 from fleet.core.runner_version import DEFAULT_RUNNER, engine_fits, read_runner
 from fleet.edges.inventory.base import Machines, Table, Word, Words, context
 from fleet.edges.inventory.docker import DockerTable, docker_of
+from fleet.edges.inventory.hosts import HostTable, names_once
 from fleet.edges.inventory.tailnet import Joins
 
 # x86, at least 8 GB and 80 GB; two families, because one of them is often sold out everywhere.
@@ -88,7 +89,9 @@ def _refuse_above(most: int | None, machines: int | None) -> None:
 class PoolTable(Table):
     """A pool. Keys that a check compares stand before it: it is handed those that were right."""
 
-    min: Machines = _POOL.min
+    hosts: Annotated[list[HostTable], AfterValidator(names_once)] = []
+    # A pool that has hosts rents none beside them unless it says so.
+    min: Machines = Field(default_factory=lambda data: 0 if data.get("hosts") else _POOL.min)
     max: Machines | None = None
     idle: Machines = _POOL.idle
     priority: int = _POOL.priority

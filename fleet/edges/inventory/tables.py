@@ -11,6 +11,7 @@ from fleet.core.names import FLEET_NAME, POOL_NAME
 from fleet.edges.inventory.base import Machines, SecretKey, Table, context
 from fleet.edges.inventory.cache import CacheTable
 from fleet.edges.inventory.docker import DockerTable
+from fleet.edges.inventory.hosts import refuse_shared
 from fleet.edges.inventory.pool import PoolTable
 from fleet.edges.inventory.tailnet import Route, TailnetTable, reached_inside_or
 from fleet.edges.inventory.trust import ProxyTable, RegistryName, RegistryTable, certificates
@@ -94,6 +95,12 @@ class InventoryTable(Table):
     @classmethod
     def _hand_down(cls, pools: object, info: ValidationInfo) -> object:
         context(info)["docker"] = info.data.get("docker")
+        return pools
+
+    @field_validator("pools")
+    @classmethod
+    def _each_host_once(cls, pools: dict[str, PoolTable]) -> dict[str, PoolTable]:
+        refuse_shared({name: pool.hosts for name, pool in pools.items()})
         return pools
 
     @field_validator("cache", mode="before")

@@ -20,6 +20,7 @@ from fleet.core.inventory import (
 from fleet.core.runner_version import RunnerImage, engine_for, read_runner, warning
 from fleet.edges.inventory.cache import cache_of
 from fleet.edges.inventory.docker import docker_of
+from fleet.edges.inventory.hosts import host_of
 from fleet.edges.inventory.pool import PoolTable
 from fleet.edges.inventory.tables import GiteaTable, InventoryTable, SshTable
 from fleet.edges.inventory.tailnet import tailnet_of
@@ -92,6 +93,7 @@ def _pool(name: str, table: PoolTable, fleet: InventoryTable) -> Pool:
         networks=tuple(table.networks),
         firewalls=tuple(table.firewalls),
         volumes=tuple(table.volumes),
+        hosts=tuple(host_of(host) for host in table.hosts),
     )
 
 

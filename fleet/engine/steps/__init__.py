@@ -1,7 +1,7 @@
 """What each step of a machine's life does. Each looks first at what is there, so each can run twice."""
 
 from fleet.core.lifecycle import Step
-from fleet.engine.steps import create, enter, ghost, keys, leave, static, tailnet
+from fleet.engine.steps import adopt, create, enter, ghost, keys, leave, static, tailnet
 from fleet.engine.work import Work
 
 
@@ -52,6 +52,8 @@ def do(step: Step, work: Work) -> None:
             tailnet.forget(work)
         case Step.DELETE:
             leave.delete(work)
+        case Step.ADOPT:
+            adopt.adopt(work)
         case Step.CLEAR:
             static.clear(work)
         case Step.RENEW:

@@ -20,6 +20,7 @@ from fleet.core.setup import (
     changes,
     guard_changes,
     same_url,
+    whose_docker,
 )
 from fleet.core.static_hosts import birth_memory, of_another
 from fleet.engine.ports import Host
@@ -113,7 +114,7 @@ def set_up(work: Work) -> None:
 
     The tag ``setup`` is written only after a look that found nothing missing.
     """
-    _say_whose(work)
+    say_whose(work)
     todo: tuple[HostChange, ...] = ()
     for _ in range(ROUNDS):
         facts = work.look()
@@ -129,7 +130,7 @@ def set_up(work: Work) -> None:
     _remember_set_up(work)
 
 
-def _say_whose(work: Work) -> None:
+def say_whose(work: Work) -> None:
     """A static host learns whose it is before anything is changed on it, as a server does by its first tags.
 
     Raises HostOfAnother when another fleet has it by now.
@@ -138,6 +139,7 @@ def _say_whose(work: Work) -> None:
         return
     mine = birth_memory(work.world.inventory, work.name)
     known = work.tags_now() or {}
+    mine[Tag.DOCKER] = known.get(Tag.DOCKER) or whose_docker(work.facts or work.look())
     other = of_another(work.world.inventory, work.name, known)
     if other is not None:
         raise other

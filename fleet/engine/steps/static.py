@@ -1,9 +1,7 @@
 """What is done to static hosts alone: our stack leaves them, and they stay."""
 
-import shlex
-
 from fleet.core.names import Tag
-from fleet.core.setup import COMPOSE, HOME
+from fleet.core.setup import COMPOSE, HOME, WantedFile
 from fleet.core.static_hosts import MEMORY
 from fleet.engine.work import Work
 
@@ -19,10 +17,19 @@ def clear(work: Work) -> None:
         "remove the runner",
         seconds=180,
     )
-    paths = [file.path for file in reversed(work.wanted.files)]
-    work.must_run(f"rm -rf {HOME} {shlex.join(paths)}", "remove fleet's files")
+    for file in reversed(work.wanted.files):
+        _remove(work, file)
+    work.must_run(f"rm -rf {HOME}", f"remove {HOME}")
     if work.static is not None and work.static.wanted:
         now = int(work.world.cloud.now().timestamp())
         work.remember({Tag.DRAINING: None, Tag.SETUP: None, Tag.DOWN: f"person.{now}"})
     else:
         work.must_run(f"rm -rf {MEMORY}", "forget the fleet")
+
+
+def _remove(work: Work, file: WantedFile) -> None:
+    """One that was there before us comes back; one in our own folder goes with that."""
+    if file.path.startswith(f"{HOME}/") and not file.undo:
+        return
+    undo = f"; {{ {file.undo}; }} >/dev/null 2>&1" if file.undo else ""
+    work.must_run(f"rm -f {file.path}{undo}; true", f"remove {file.path}")

@@ -1,0 +1,34 @@
+"""How a change of one machine begins: its verb, its reason, and the steps that this machine may see."""
+
+from fleet.core.change import Change, Verb
+from fleet.core.lifecycle import INTO_SERVICE, Step, on_static
+from fleet.core.machine import Machine
+from fleet.core.names import read_machine_name
+
+
+def change_of(
+    verb: Verb, machine: Machine, reason: str, *, steps: tuple[Step, ...] | None = None, hint: str = ""
+) -> Change:
+    """The one place where steps of a machine begin: those that a static host must never see end here."""
+    todo = INTO_SERVICE[machine.phase] if steps is None else steps
+    if machine.static is not None:
+        todo = on_static(todo)
+    return Change(verb, machine.name, pool_of(machine.name), reason, todo, hint)
+
+
+def pool_of(name: str) -> str:
+    """The pool in a machine's name."""
+    parts = read_machine_name(name)
+    return parts.pool if parts else ""
+
+
+def held(machine: Machine) -> Change:
+    """A person keeps it as it is."""
+    return change_of(Verb.KEEP, machine, "held by a person", steps=(), hint=f"fleet release {machine.name}")
+
+
+def jobs_of(machine: Machine) -> str:
+    """What it is busy with, in words."""
+    if not machine.jobs:
+        return "a task container"
+    return ", ".join(f"job {job.id} ({job.name})" for job in machine.jobs)
