@@ -50,8 +50,8 @@ class HostFacts:
     ``logins``: the lines of root's authorized_keys.
 
     Of static hosts alone: ``memory`` is what earlier runs left there, as tags are left on a server; ``daemon`` the
-    Docker daemon's settings as they are; ``hand_made`` runners in containers, and ``processes`` that are runners
-    (``name|unit``); ``port_users``: what listens where the cache of jobs will.
+    Docker daemon's settings as they are, ``daemon_added`` what of them is ours; ``hand_made`` runners in containers,
+    and ``processes`` that are runners (``name|unit``); ``port_users``: what listens where the cache of jobs will.
     """
 
     boot: str = ""
@@ -82,6 +82,7 @@ class HostFacts:
     tailnet: TailnetFacts | None = None
     logins: tuple[str, ...] = ()
     daemon: str = ""
+    daemon_added: str = ""
     hand_made: tuple[HandMade, ...] = ()
     processes: tuple[str, ...] = ()
     port_users: tuple[str, ...] = ()
@@ -128,7 +129,8 @@ def read_facts(probe: str) -> HostFacts:
         serves_cache=one.get("serves_cache") == "yes",
         memory=read_memory("\n".join(many.get("memory", ()))),
         tailnet=_tailnet(one, many),
-        daemon=base64.b64decode(one.get("daemon", "")).decode(errors="replace"),
+        daemon=_text(one.get("daemon", "")),
+        daemon_added=_text(one.get("daemon_added", "")),
         hand_made=tuple(_hand_made(text) for text in many.get("hand_made", ())),
         processes=tuple(many.get("process", ())),
         port_users=tuple(many.get("port_user", ())),
@@ -178,6 +180,10 @@ def _json(encoded: str) -> dict[str, Any]:
     except ValueError:
         return {}
     return data if isinstance(data, dict) else {}
+
+
+def _text(encoded: str) -> str:
+    return base64.b64decode(encoded).decode(errors="replace")
 
 
 def _hand_made(text: str) -> HandMade:

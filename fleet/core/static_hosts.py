@@ -7,9 +7,6 @@ from fleet.core.errors import HostOfAnother
 from fleet.core.inventory import HostState, Inventory, Pool, StaticHost
 from fleet.core.names import StaticName, Tag, gitea_hash
 
-MEMORY = "/var/lib/fleet"
-"""The folder of a static host's memory."""
-
 
 @dataclass(frozen=True, slots=True)
 class Static:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from fleet.core.errors import CommandFailed
 from fleet.core.facts import read_memory
-from fleet.core.static_hosts import MEMORY
+from fleet.core.setup import MEMORY
 from fleet.engine.ports import Host
 
 

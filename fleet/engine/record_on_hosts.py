@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from fleet.core.errors import HostError, Refused
 from fleet.core.names import Tag, gitea_hash
-from fleet.core.static_hosts import MEMORY, Static
+from fleet.core.setup import MEMORY
+from fleet.core.static_hosts import Static
 from fleet.engine import host_memory
 from fleet.engine.ports import Host
 from fleet.engine.world import World, static_target

@@ -84,6 +84,7 @@ for argument in "$@"; do
     case $argument in
         static:*)
             [ ! -s /etc/docker/daemon.json ] || say daemon "$(base64 -w 0 /etc/docker/daemon.json)"
+            [ ! -s /var/lib/fleet/daemon.json ] || say daemon_added "$(base64 -w 0 /var/lib/fleet/daemon.json)"
             runner_processes
             port_users "${argument#static:}" 2>/dev/null
             hand_made_runners 2>/dev/null ;;

@@ -1,6 +1,7 @@
 """What a static host should have: a Docker that was there keeps its own settings, and ours are put beside them."""
 
 import json
+import shlex
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +22,7 @@ from fleet.core.setup import (
     host_wanted,
     in_place,
     kept_settings,
+    left_settings,
     on_host,
     probe_arguments,
     whose_docker,
@@ -154,12 +156,68 @@ def test_docker_is_restarted_by_the_script_that_can_go_back_and_only_when_idle()
     assert run.restarts
     assert run.command == in_place(put.file)
     assert "docker-restart || { mv /etc/docker/daemon.json.before-fleet" in run.command
+    assert run.command.endswith("rm -f /etc/docker/daemon.json.before-fleet")
     assert any(file.path == "/opt/fleet/bin/docker-restart" for file in wanted.files)
 
 
 def test_the_probe_is_asked_for_what_was_there_of_static_hosts_alone() -> None:
     assert "static:8088" in probe_arguments(want(POOL))
     assert not [one for one in probe_arguments(host_wanted(inventory(POOL), POOL, STACK)) if "static" in one]
+
+
+def remembered(of: HostFacts, wanted: HostWanted) -> HostFacts:
+    """The host after Docker was restarted with our settings."""
+    file = daemon_file(of, wanted)
+    added = shlex.split(file.then)[shlex.split(file.then).index(">/var/lib/fleet/daemon.json") - 1]
+    return replace(of, daemon=file.text, daemon_added=added)
+
+
+THEIRS = {
+    "registry-mirrors": ["http://theirs:5000"],
+    "default-ulimits": {"core": {"Name": "core", "Soft": 0, "Hard": 0}},
+    "live-restore": True,
+}
+
+
+def test_what_was_added_is_remembered_and_exactly_that_is_taken_back() -> None:
+    of = replace(POOL, docker=replace(POOL.docker, registry_mirror="http://ours:5000"))
+    before = there(daemon=json.dumps(THEIRS))
+    after = remembered(before, on_host(want, of, before))
+    assert json.loads(after.daemon) != THEIRS
+    left = left_settings(after, on_host(want, of, after))
+    assert left is not None
+    assert json.loads(left.text) == THEIRS
+
+
+def test_what_we_no_longer_want_goes_from_their_settings_while_we_stay() -> None:
+    of = replace(POOL, docker=replace(POOL.docker, registry_mirror="http://ours:5000"))
+    before = there(daemon=json.dumps(THEIRS))
+    after = remembered(before, on_host(want, of, before))
+    again = json.loads(daemon_file(after, on_host(want, POOL, after)).text)
+    assert again["registry-mirrors"] == ["http://theirs:5000"]
+    assert again["default-address-pools"]
+
+
+def test_what_a_person_has_changed_of_ours_since_is_theirs() -> None:
+    after = remembered(there(), on_host(want, POOL, there()))
+    mine = {**json.loads(after.daemon), "default-address-pools": [{"base": "10.9.0.0/16", "size": 24}], "debug": True}
+    changed = replace(after, daemon=json.dumps(mine))
+    left = left_settings(changed, on_host(want, POOL, changed))
+    assert left is not None
+    kept = {key: mine[key] for key in ("default-address-pools", "debug", "live-restore")}
+    assert json.loads(left.text) == kept
+
+
+def test_a_docker_of_ours_keeps_its_settings_but_not_what_goes_with_us() -> None:
+    host = facts(memory={Tag.DOCKER: "ours"}, daemon="{}")
+    wanted = replace(on_host(want, POOL, host), daemon='{"dns": ["172.17.0.1"]}')
+    host = replace(host, daemon=daemon_file(host, wanted).text)
+    left = left_settings(host, wanted)
+    assert left is not None
+    found = json.loads(left.text)
+    assert "dns" not in found
+    assert found["bip"] == "172.17.0.1/16"
+    assert left_settings(replace(host, daemon=left.text), wanted) is None
 
 
 # --- what is in the way

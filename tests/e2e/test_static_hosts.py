@@ -146,6 +146,9 @@ def test_absent_hosts_are_drained_and_deregistered_and_otherwise_as_before(offic
     for machine in (office.desk, office.old):
         assert machine.inside("systemctl is-active docker") == "active"
         assert machine.inside("docker ps --quiet; ls -d /opt/fleet /var/lib/fleet 2>/dev/null || true") == ""
+    daemon = json.loads(office.old.inside("cat /etc/docker/daemon.json"))
+    assert daemon == {"registry-mirrors": [office.fleet.lab.mirror], "labels": ["somebody=ann"], "live-restore": True}
+    assert office.old.inside("docker info --format '{{.Labels}}'") == "[somebody=ann]"
     assert office.old.inside(f"ls {PROJECT}/data/.runner") != ""
     assert {one["verdict"] for one in office.rows("up").values()} == {"kept"}
     assert office.type("plan", "--check").code == 0

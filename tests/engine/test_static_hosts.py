@@ -1,6 +1,7 @@
 """A static host's whole life, killed anywhere: by the same steps as a server's, and it stays."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -203,3 +204,22 @@ def test_an_adoption_that_is_killed_anywhere_is_gone_on_with(any_world: FakeWorl
         assert_serves(world, taken)
         if not died:
             return
+
+
+@pytest.mark.thorough
+def test_a_job_that_comes_at_any_moment_of_an_adoption_is_not_lost(any_world: FakeWorld) -> None:
+    for number in call_numbers():
+        world = FakeWorld(can_disable=any_world.gitea.can_disable)
+        taken = world.computers.stand(ADDRESS)
+        old = taken.make_runner_by_hand(frozenset({"ubuntu-latest"}))
+        wish = static(taken, adopt=True)
+        process = world.process(wish, has_cloud=False)
+        came = process.calls.before(number, partial(world.gitea.send_off, [old], seconds=100))
+        process.up()
+        world.clock.sleep(300)
+        assert up(world, wish).verdict in {Verdict.DONE, Verdict.KEPT}
+        assert_serves(world, taken)
+        if not came:
+            return
+        world.clock.sleep(200)
+        assert came[0].end == "success"

@@ -63,6 +63,14 @@ _COMPOSE = (
 _KEEPS = (
     r"\{ \[ ! -e (?P<path>\S+) \] \|\| cp -p (?P=path) (?P=path)\.before-fleet; \} && mv (?P=path)\.new (?P=path)"
     r" && \{ (?P<then>.+) \|\| \{ mv (?P=path)\.before-fleet (?P=path) \|\| rm (?P=path); exit 1; \}; \}"
+    r" && rm -f (?P=path)\.before-fleet"
+)
+_ADD = (
+    r"mkdir -p /var/lib/fleet && printf '%s\\n' (?P<added>'.*'|\{\}) >/var/lib/fleet/daemon\.json"
+    r" && /opt/fleet/bin/docker-restart"
+)
+_TAKE_OFF = (
+    r"\[ ! -e (?P<path>\S+) \] \|\| mv (?P=path) (?P=path)\.going; \{ .+; \} >/dev/null 2>&1; rm -f (?P=path)\.going"
 )
 _MEMORY = r"sh -s -- (?P<folder>/var/lib/fleet(?:/record)?) (?P<words>.+)"
 _DOWN = (
@@ -281,6 +289,12 @@ def _remove_folder(host: FakeHost, match: "re.Match[str]", _stdin: str) -> Resul
     return DONE
 
 
+def _add_settings(host: FakeHost, match: "re.Match[str]", _stdin: str) -> Result:
+    host.disk.files["/var/lib/fleet/daemon.json"] = shlex.split(match["added"])[0]
+    host.restart_docker()
+    return DONE
+
+
 def _stop_by_hand(host: FakeHost, _match: "re.Match[str]", _stdin: str) -> Result:
     host.end_by_hand()
     return DONE
@@ -336,7 +350,8 @@ _COMMANDS: tuple[tuple[str, str, Action], ...] = (
     ("host.is the other running", _INSPECT_BY_HAND, _inspect_by_hand),
     ("host.restart docker beside", r"/opt/fleet/bin/docker-restart", _restart_docker),
     ("host.compose down", _DOWN, _compose_down),
-    ("host.take file off", r"rm -f (?P<path>\S+?)(; \{ .+; \} >/dev/null 2>&1)?; true", _remove),
+    ("host.take file off", _TAKE_OFF, _remove),
+    ("host.restart docker with ours", _ADD, _add_settings),
     ("host.remove folder", r"rm -rf (?P<path>/opt/fleet|/var/lib/fleet)", _remove_folder),
     ("host.read .runner", rf"cat {re.escape(RUNNER_FILE)} 2>/dev/null", _cat_runner),
 )
@@ -377,6 +392,8 @@ def _file(host: FakeHost, path: str) -> list[tuple[str, str]]:
 def _static(host: FakeHost, _port: str) -> list[tuple[str, str]]:
     daemon = host.disk.files.get(DAEMON_FILE, "")
     lines = [("daemon", base64.b64encode(daemon.encode()).decode())] if daemon else []
+    added = host.disk.files.get("/var/lib/fleet/daemon.json", "")
+    lines += [("daemon_added", base64.b64encode(added.encode()).decode())] if added else []
     by_hand = host.disk.by_hand
     if by_hand is None or not by_hand.running:
         return lines

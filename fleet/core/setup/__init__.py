@@ -16,7 +16,7 @@ Facts in, commands out. A host that has everything gets no command.
 
 from fleet.core.setup.cache import cache_secrets
 from fleet.core.setup.changes import Drift, changes, drift, first_changes, in_place, probe_arguments, same_url
-from fleet.core.setup.docker import DAEMON_JSON, daemon_file, docker_packages, kept_settings
+from fleet.core.setup.docker import DAEMON_JSON, daemon_file, docker_packages, kept_settings, left_settings
 from fleet.core.setup.guard import guard_changes, is_flushed
 from fleet.core.setup.on_host import on_host, whose_docker
 from fleet.core.setup.part import Given, Part
@@ -26,6 +26,7 @@ from fleet.core.setup.values import (
     CONTAINER,
     FETCH_TIMEOUT,
     HOME,
+    MEMORY,
     RUNNER_FILE,
     GoneFile,
     HostChange,
@@ -43,6 +44,7 @@ __all__ = [
     "DAEMON_JSON",
     "FETCH_TIMEOUT",
     "HOME",
+    "MEMORY",
     "RUNNER_FILE",
     "Drift",
     "Given",
@@ -67,6 +69,7 @@ __all__ = [
     "in_place",
     "is_flushed",
     "kept_settings",
+    "left_settings",
     "on_host",
     "password_key",
     "probe_arguments",

@@ -118,7 +118,8 @@ def in_place(file: WantedFile) -> str:
         before = f"{file.path}.before-fleet"
         save = f"{{ [ ! -e {file.path} ] || cp -p {file.path} {before}; }}"
         back = f"mv {before} {file.path} || rm {file.path}"
-        return f"{save} && mv {file.path}.new {file.path} && {{ {file.then} || {{ {back}; exit 1; }}; }}"
+        put = f"{save} && mv {file.path}.new {file.path}"
+        return f"{put} && {{ {file.then} || {{ {back}; exit 1; }}; }} && rm -f {before}"
     return f"mv {file.path}.new {file.path} && {{ {file.then} || {{ rm {file.path}; exit 1; }}; }}"
 
 

@@ -1,6 +1,7 @@
 """Docker on a host, from its facts: the daemon's settings, and which packages it is."""
 
 import json
+import shlex
 from collections.abc import Mapping
 from functools import cache
 
@@ -8,10 +9,13 @@ from fleet.core.errors import StepFailed
 from fleet.core.facts import HostFacts
 from fleet.core.inventory import DockerSettings, DockerSource
 from fleet.core.setup.part import joined_settings
-from fleet.core.setup.values import HOME, HostWanted, WantedFile
+from fleet.core.setup.values import HOME, MEMORY, HostWanted, WantedFile
 from fleet.core.yaml_text import Plain
 
 DAEMON_JSON = "/etc/docker/daemon.json"
+
+ADDED = f"{MEMORY}/daemon.json"
+"""What we have added to the settings of a Docker that is not ours."""
 
 OPEN_FILES = (65536, 524288)
 """Open files in a container, soft and hard, as far as the host itself may: Docker's own 1024 breaks builds."""
@@ -65,10 +69,11 @@ def _merged_file(facts: HostFacts, wanted: HostWanted) -> WantedFile:
     """Not written anew where nothing is missing: a person's file keeps its form."""
     theirs = _theirs(facts)
     both = _merged(theirs, _ours_beside(facts, wanted))
+    added = shlex.quote(json.dumps(_beyond(both, theirs)))
     return WantedFile(
         DAEMON_JSON,
-        facts.daemon if both == theirs else json.dumps(both, indent=2) + "\n",
-        then=f"{HOME}/bin/docker-restart",
+        facts.daemon if both == json.loads(facts.daemon or "{}") else json.dumps(both, indent=2) + "\n",
+        then=f"mkdir -p {MEMORY} && printf '%s\\n' {added} >{ADDED} && {HOME}/bin/docker-restart",
         seconds=180,
         restarts=True,
         what="restart Docker with our settings beside its own",
@@ -94,11 +99,53 @@ def _lacks(has: Plain, value: Plain) -> bool:
     return has != value
 
 
+def left_settings(facts: HostFacts, wanted: HostWanted) -> WantedFile | None:
+    """The daemon's settings as they stay when our stack leaves; None when these are they. A Docker that was there gets
+    its own back, another one those without what goes with us, as a resolver. ``live-restore`` stays with both: taken
+    away, the next restart would end containers."""
+    seen = json.loads(facts.daemon) if is_json(facts.daemon) else {}
+    if wanted.merged:
+        left = {**_theirs(facts), **{key: seen[key] for key in ("live-restore",) if key in seen}}
+    else:
+        left = {"bip": wanted.docker.bip, **_settings(facts.open_files, wanted.bridge, wanted.docker, "{}")}
+    if left == seen:
+        return None
+    content = json.dumps(left, indent=2) + "\n"
+    return WantedFile(DAEMON_JSON, content, then=f"{HOME}/bin/docker-restart", seconds=180, restarts=True, keeps=True)
+
+
 def _theirs(facts: HostFacts) -> dict[str, Plain]:
+    """The settings without what we have added to them."""
     if not is_json(facts.daemon):
         raise StepFailed(f"{DAEMON_JSON} is not JSON, so that nothing can be added to it")
-    found: dict[str, Plain] = json.loads(facts.daemon or "{}")
-    return found
+    added = facts.daemon_added if is_json(facts.daemon_added) else ""
+    return _without(json.loads(facts.daemon or "{}"), json.loads(added or "{}"))
+
+
+def _without(whole: Mapping[str, Plain], added: Mapping[str, Plain]) -> dict[str, Plain]:
+    """What a person has changed of ours since is the person's."""
+    left: dict[str, Plain] = {key: value for key, value in whole.items() if key not in added}
+    for key in whole.keys() & added.keys():
+        one, ours = whole[key], added[key]
+        if isinstance(one, Mapping) and isinstance(ours, Mapping):
+            left |= {key: rest} if (rest := _without(one, ours)) else {}
+        elif isinstance(one, list) and isinstance(ours, list):
+            left |= {key: others} if (others := [entry for entry in one if entry not in ours]) else {}
+        elif one != ours:
+            left[key] = one
+    return left
+
+
+def _beyond(whole: Mapping[str, Plain], theirs: Mapping[str, Plain]) -> dict[str, Plain]:
+    """What is in the whole and not in theirs: what ``_without`` takes back."""
+    added: dict[str, Plain] = {key: value for key, value in whole.items() if key not in theirs}
+    for key in theirs:
+        one, other = whole[key], theirs[key]
+        if isinstance(one, Mapping) and isinstance(other, Mapping):
+            added |= {key: more} if (more := _beyond(one, other)) else {}
+        elif isinstance(one, list) and isinstance(other, list):
+            added |= {key: others} if (others := [entry for entry in one if entry not in other]) else {}
+    return added
 
 
 def is_json(text: str) -> bool:

@@ -57,5 +57,5 @@ def _names(stack: Mapping[str, str], wanted: str) -> tuple[WantedFile, ...]:
     start = f"systemctl daemon-reload && systemctl enable --now --quiet fleet-names.timer && {NAMES} keep {wanted}"
     script = WantedFile(NAMES, stack["tailnet-names.sh"], 0o755)
     timer = WantedFile(f"{UNITS}/fleet-names.timer", stack["fleet-names.timer"], then="systemctl daemon-reload")
-    check = f"{start} && {NAMES} check {wanted}"
-    return (script, timer, WantedFile(f"{UNITS}/fleet-names.service", unit, then=check, what="look up the names"))
+    check, path = f"{start} && {NAMES} check {wanted}", f"{UNITS}/fleet-names.service"
+    return (script, timer, WantedFile(path, unit, then=check, what="look up the names", undo=f"{NAMES} forget"))

@@ -9,6 +9,9 @@ from fleet.core.labels import names
 from fleet.core.secret import Secret
 
 HOME = "/opt/fleet"
+MEMORY = "/var/lib/fleet"
+"""The folder of a static host's memory."""
+
 COMPOSE = f"{HOME}/compose.yaml"
 RUNNER_FILE = f"{HOME}/data/.runner"
 CONTAINER = "fleet-runner"
