@@ -73,6 +73,15 @@ def test_a_plain_host_comes_into_service_and_a_hand_made_runner_is_refused(offic
     assert office.online() == [f"{office.fleet.name}-build.desk"]
 
 
+def test_doctor_looks_at_each_host_and_asks_for_no_token(office: Office) -> None:
+    checks = office.type("doctor", "--json").json["checks"]
+    found = {one["area"]: one["grade"] for one in checks}
+    assert [one["text"].split(":")[0] for one in checks if one["area"] == "hosts" and one["grade"] == "ok"] == [
+        f"{office.fleet.name}-build.{name}" for name in ("desk", "old")
+    ]
+    assert found["hetzner"] == "ok"
+
+
 def test_the_hand_made_runner_is_taken_over_once_it_is_idle(office: Office) -> None:
     office.desk.inside("docker pause fleet-runner")
     try:

@@ -117,6 +117,28 @@ def test_killed_at_any_call_the_next_run_ends_as_if_nothing_had_happened(any_wor
             return
 
 
+def with_log(inventory: Inventory, level: str) -> Inventory:
+    """Another log level: a small change that needs a restart of the runner."""
+    (pool,) = inventory.pools
+    return replace(inventory, pools=(replace(pool, runner=replace(pool.runner, log_level=level)),))
+
+
+def test_drift_is_mended_once_it_is_idle_and_no_mark_stays(any_world: FakeWorld, desk: FakeHost) -> None:
+    up(any_world, static(desk))
+    any_world.clock.sleep(60)
+    job = any_world.gitea.queue(seconds=200)
+    any_world.clock.sleep(30)
+    other = with_log(static(desk), "debug")
+    assert up(any_world, other).verdict is Verdict.KEPT
+    assert 'level: "info"' in desk.disk.files["/opt/fleet/config.yaml"]
+    any_world.clock.sleep(300)
+    assert job.end == "success"
+    assert up(any_world, other).verdict is Verdict.DONE
+    assert 'level: "debug"' in desk.disk.files["/opt/fleet/config.yaml"]
+    assert Tag.DRAINING not in desk.disk.files[MEMORY_FILE]
+    assert_serves(any_world, desk)
+
+
 def test_hold_and_pause_are_remembered_on_the_host(any_world: FakeWorld, desk: FakeHost) -> None:
     up(any_world, static(desk))
     world = any_world.process(static(desk), has_cloud=False).world
