@@ -54,7 +54,6 @@ def sshkey(
     named = load_inventory(inventory)
     _must_fit(named, new_key, old_key)
     with pass_lock(named.name, state_folder()), open_world(inventory, ask_gitea=False) as world:
-        firewall.let_in(world)
         confirm(_question(named, new_key, old_key), yes=yes)
         firewall.let_in(world)
         with telling(quiet=quiet) as listen:
