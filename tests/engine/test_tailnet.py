@@ -376,6 +376,18 @@ def test_a_machine_is_open_until_it_has_joined_and_then_logged_in_to_through_the
     assert_gone(world)
 
 
+def test_a_machine_that_is_made_anew_is_opened_again_also_where_none_was_made_closed(world: FakeWorld) -> None:
+    """It was made while port 22 was open; rebuilt, it is outside of the tailnet once more."""
+    world.process(INSIDE).up()
+    host = world.host("ci-build-1")
+    host.mute, host.reaches_gitea = "rebuild", False
+    for _ in range(6):
+        world.process(CLOSED).up()
+        world.clock.sleep(16 * 60)
+    assert host.mute == "", "it was rebuilt"
+    assert sorted(name for name, _ in world.project.firewalls) == ["fleet-ci", "fleet-ci-join"]
+
+
 def test_killed_before_it_has_joined_the_machine_is_still_open(world: FakeWorld) -> None:
     model = FakeWorld().process(CLOSED)
     model.up()

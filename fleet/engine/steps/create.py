@@ -122,10 +122,14 @@ def _tags(work: Work, keys: _Keys, price: Price | None) -> dict[str, str]:
 
 
 def _joining(work: Work) -> dict[str, str]:
-    """Until it has joined, a machine that is logged in to by the tailnet is reached by its public address."""
+    """Until it has joined, a machine that is logged in to by the tailnet is reached by its public address; where that
+    is closed to all, a firewall opens it to machines with this tag."""
     inventory = work.world.inventory
-    by_tailnet = inventory.ssh.route is SshRoute.TAILNET and settings_for(inventory, work.pool) is not None
-    return {Tag.JOINING: firewall.YES} if by_tailnet else {}
+    if inventory.ssh.route is not SshRoute.TAILNET or settings_for(inventory, work.pool) is None:
+        return {}
+    if not inventory.ssh.allow_from:
+        firewall.ensure_joining(work.world)
+    return {Tag.JOINING: firewall.YES}
 
 
 def _given(work: Work) -> Given:
@@ -137,8 +141,6 @@ def _given(work: Work) -> Given:
 
 def _order(work: Work, type_name: str, location: str, keys: _Keys, price: Price | None) -> ServerOrder:
     world = work.world
-    if not world.inventory.ssh.allow_from and _joining(work):
-        firewall.ensure_joining(world)
     return ServerOrder(
         name=work.name,
         type=type_name,
