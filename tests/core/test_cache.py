@@ -225,11 +225,21 @@ def test_what_no_longer_serves_is_taken_away_and_asked_for_either_way() -> None:
     once = machine(MIRRORED, "ci-build-1")
     now = machine(CacheSettings(), "ci-build-1", at="")
     gone = {one.path for one in now.gone}
-    assert has(once) - has(now) <= gone
-    assert set(probe_arguments(once)) - {"package:docker-registry"} <= set(probe_arguments(now))
+    assert has(once) - has(now) <= gone | {MIRROR_UNIT}
+    assert f"rm -f {MIRROR_UNIT} " in next(one.then for one in now.gone if one.path == MIRROR_FILE)
+    apart = {"package:docker-registry", f"file:{MIRROR_UNIT}"}
+    assert set(probe_arguments(once)) - apart <= set(probe_arguments(now))
     told_too = [one.what for one in drift(as_is(once), now)]
     assert "stop serving the fleet's cache" in told_too
     assert "remove the mirror of Docker Hub" in told_too
+
+
+def test_a_registry_that_somebody_else_has_on_a_host_is_left_alone() -> None:
+    """It may have the very unit that the mirror has: only a file of ours says that it was ours."""
+    wanted = machine(CacheSettings(), at="")
+    there = as_is(wanted)
+    theirs = replace(there, files={**there.files, MIRROR_UNIT: "theirs"}, packages=there.packages | {"docker-registry"})
+    assert changes(theirs, wanted) == ()
 
 
 def test_no_file_is_wanted_and_gone_at_once() -> None:

@@ -40,6 +40,7 @@ MIRROR_PORT = 5000
 HUB = "https://registry-1.docker.io"
 MIRROR_FILE = f"{HOME}/mirror.yaml"
 MIRROR_UNIT = "/etc/systemd/system/docker-registry.service"
+MIRROR_STORE = "/var/lib/fleet-mirror"
 
 _ANYWAY = "/etc/sysctl.d/61-fleet-cache.conf"
 _BIND = "net.ipv4.ip_nonlocal_bind"
@@ -228,15 +229,15 @@ _NO_SERVER = (
     GoneFile(f"{FOLDER}/config.yaml"),
     GoneFile(_ANYWAY, then=f"sysctl --quiet {_BIND}=0"),
 )
+# Known by our own file alone: a unit of that name may be that of a person's own registry on a static host.
 _NO_MIRROR = (
     GoneFile(
-        MIRROR_UNIT,
-        then="systemctl daemon-reload && DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=60"
-        " purge --yes docker-registry >/dev/null && rm -rf /var/lib/docker-registry",
+        MIRROR_FILE,
+        then=f"rm -f {MIRROR_UNIT} && systemctl daemon-reload && DEBIAN_FRONTEND=noninteractive apt-get -qq"
+        f" -o DPkg::Lock::Timeout=60 purge --yes docker-registry >/dev/null && rm -rf {MIRROR_STORE}",
         seconds=180,
         what="remove the mirror of Docker Hub",
     ),
-    GoneFile(MIRROR_FILE),
 )
 
 
