@@ -22,7 +22,6 @@ class Work:
     """Starts from what was seen and learns from each step. ``tell`` shows a person what goes on.
 
     ``memory``: a static host's, where a server has tags.
-    ``unseen``: the host did not answer when it was looked for jobs.
     ``restart``: the runner must start anew even if its container runs. The host's lock is taken when the host is
     first used for a change and held until the change ends.
     """
@@ -37,7 +36,6 @@ class Work:
     memory: Mapping[str, str] = field(default_factory=dict)
     runner_id: int | None = None
     restart: bool = False
-    unseen: bool = False
     _held: ExitStack = field(default_factory=ExitStack)
     _locked: bool = False
 

@@ -1,15 +1,19 @@
 """``fleet down``: machines leave, and no job is lost, whenever it comes and wherever we are cut off."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
 from fleet.cli import exits
 from fleet.cli.down import BETWEEN_LOOKS
+from fleet.core.facts import HostFacts
 from fleet.core.report import Verdict
+from fleet.engine import work as work_module
+from fleet.engine import world as world_module
 from tests.engine.checks import (
     assert_gone,
     assert_nothing_lost,
@@ -257,6 +261,60 @@ def test_a_machine_that_does_not_answer_and_is_offline_is_removed(any_world: Fak
     any_world.clock.sleep(120)
     assert only(any_world.process().down()).verdict is Verdict.DONE
     assert_gone(any_world)
+
+
+def away(can_disable: bool) -> tuple[FakeWorld, FakeHost]:
+    """A machine that neither we nor Gitea have heard of for a while; its runner goes on."""
+    world = in_service(can_disable=can_disable)
+    host = world.host("ci-build-1")
+    host.mute, host.reaches_gitea = "always", False
+    world.clock.sleep(120)
+    return world, host
+
+
+def comes_back(world: FakeWorld, host: FakeHost, arrive: Arrival) -> FakeJob:
+    """It asks for a job in the moment in which it is there again."""
+    host.mute, host.reaches_gitea = "", True
+    if host.process is not None:
+        world.gitea.heard_of(host.process)
+    return arrive(world)
+
+
+@ARRIVALS
+def test_a_runner_that_was_away_and_comes_back_while_down_works_on_it_loses_no_job(arrive: Arrival) -> None:
+    for number in call_numbers():
+        world, host = away(can_disable=True)
+        process = world.process()
+        arrived = process.calls.before(number, partial(comes_back, world, host, arrive))
+        process.down(wait=False)
+        if not arrived:
+            assert number > 10
+            break
+        world.clock.sleep(30)
+        assert_nothing_lost(world)
+
+
+@ARRIVALS
+def test_where_gitea_cannot_disable_a_runner_that_is_there_again_is_not_stopped_while_it_may_get_a_job(
+    arrive: Arrival,
+) -> None:
+    world, host = away(can_disable=False)
+    process = world.process()
+    looks = itertools.count()
+
+    def probe(*arguments: Any) -> HostFacts:
+        if next(looks) == 1:  # the look of the step that stops the runner
+            comes_back(world, host, arrive)
+        return real(*arguments)
+
+    real = world_module.probe
+    with pytest.MonkeyPatch.context() as patch:
+        host.mute = ""
+        patch.setattr(work_module, "probe", probe)
+        report = process.down(wait=False)
+    assert only(report).verdict is Verdict.DEFERRED
+    world.clock.sleep(30)
+    assert_nothing_lost(world)
 
 
 def test_a_machine_that_does_not_answer_but_is_online_is_kept(any_world: FakeWorld) -> None:

@@ -72,13 +72,15 @@ def _lock(work: Work) -> None:
 
 def cordon(work: Work) -> None:
     """No new job: by Gitea where it can disable runners, else by the runner's own credentials and a label nobody
-    asks for. Jobs that run go on. Then wait until a request in flight has been answered."""
+    asks for. Jobs that run go on. Then wait until a request in flight has been answered.
+
+    One that is offline is disabled too: it may come back at any moment. Where Gitea cannot, ``stop`` looks again.
+    """
     records = _records(work)
-    live = [one for one in records if one.online]
-    for one in live:
-        if not work.world.gitea.set_disabled(one.id, True):
+    for one in records:
+        if not work.world.gitea.set_disabled(one.id, True) and one.online:
             _declare_draining(work, one)
-    if live:
+    if any(one.online for one in (*records, *_records(work))):  # one may have come back in between
         work.world.clock.sleep(FLIGHT)
 
 
@@ -100,7 +102,6 @@ def empty(work: Work) -> None:
     """Go on only when no job is on the machine. Raises Deferred naming the jobs otherwise."""
     _no_job(work)
     facts = _facts(work)
-    work.unseen = facts is None
     if facts is not None and facts.tasks:
         raise Deferred(f"{work.name} still has task containers: {', '.join(facts.tasks)}")
 
@@ -139,13 +140,23 @@ def stop(work: Work) -> None:
         return
     if facts.container is None or not facts.container.running:
         return
-    if work.unseen:  # it was offline, so that nothing cordoned it, and may be taking a job at this moment
-        raise Deferred(f"{work.name} answers again: it is looked for jobs anew")
+    _must_be_cordoned(work)
     work.must_run(f"docker kill --signal TERM {CONTAINER} >/dev/null", "stop the runner")
     limit = work.world.limits.stop
     if not wait_for(work.world.clock, lambda: _has_stopped(work) or None, limit=limit, first=0.2, longest=2):
         raise Deferred(f"the runner of {work.name} has not stopped within {limit:.0f} seconds")
     work.look()  # or a later step, which may start it again, would still believe that it runs
+
+
+def _must_be_cordoned(work: Work) -> None:
+    """A runner that was away when it was cordoned, and came back since, may be asking for a job at this moment.
+
+    Raises Deferred.
+    """
+    mark = draining_label(work.world.inventory.name)
+    back = [one for one in _records(work) if one.online and not one.disabled and mark not in one.labels]
+    if back:
+        raise Deferred(f"the runner of {work.name} has come back just now, and may take a job")
 
 
 def _has_stopped(work: Work) -> bool:
