@@ -13,12 +13,15 @@ from fleet.cli.exits import FAILED, OK, with_verdict
 from fleet.cli.options import InventoryOption, JsonOption
 from fleet.cli.story import looking
 from fleet.core import doctor as core
+from fleet.core.belongings import names_any
 from fleet.core.doctor import Check, Grade
 from fleet.core.errors import FleetError, InventoryError, Refused
+from fleet.core.firewall import ME
 from fleet.core.inventory import Inventory
 from fleet.core.orders import Target
 from fleet.core.preflight import check_catalog
 from fleet.core.static_hosts import static_hosts
+from fleet.engine import preflight
 from fleet.engine.ports import Hosts
 from fleet.engine.world import static_target
 
@@ -86,6 +89,7 @@ def _of_cloud(inventory: Inventory, cloud: "HetznerCloud") -> Iterator[Check]:
         yield core.of_calls(*calls)
     check_catalog(inventory, catalog)
     yield from core.of_catalog(inventory, catalog)
+    yield from _given(inventory, cloud)
     if inventory.cache.network:
         cloud.network_id(inventory.cache.network)
         yield core.ok("hetzner", f"cache.network: the private network {inventory.cache.network} is there")
@@ -128,6 +132,17 @@ def _secrets(inventory: Inventory) -> Iterator[Check]:
         yield core.ok("secrets", f"what hosts must know is there: {', '.join(found)}")
 
 
+def _given(inventory: Inventory, cloud: "HetznerCloud") -> Iterator[Check]:
+    """What pools name, and what those without IPv4 could not reach. Nothing is said of pools that want neither."""
+    from fleet.edges.operator import OperatorHere
+
+    here = OperatorHere(inventory.ssh.address_from)
+    found = preflight.problems_of(inventory, cloud, here, inventory.pools)
+    yield from (Check("hetzner", Grade.ERROR, f"{one.path}: {one.wrong}", one.allowed) for one in found)
+    if not found and any(names_any(pool) or not pool.ipv4 for pool in inventory.pools):
+        yield core.ok("hetzner", "what pools name is there, and those without IPv4 reach what they need")
+
+
 def _ssh(inventory: Inventory) -> Iterator[Check]:
     """The key is only looked at: ``up`` makes the fleet's own when it first needs it."""
     key = wiring.open_key(inventory)
@@ -138,10 +153,18 @@ def _ssh(inventory: Inventory) -> Iterator[Check]:
     own = not inventory.ssh.key and not inventory.ssh.agent
     if own and wiring.own_key(inventory).unfinished:
         yield core.warning("ssh", "another key is to take its place, and has not everywhere", "fleet rotate sshkey")
+    if ME in inventory.ssh.allow_from:
+        yield _me(inventory)
     if set(inventory.ssh.allow_from) & {"0.0.0.0/0", "::/0"}:
-        yield core.warning(
-            "ssh", "port 22 of machines is open to everybody (keys only)", 'ssh.allow_from = ["203.0.113.7/32"]'
-        )
+        yield core.warning("ssh", "port 22 of machines is open to everybody (keys only)", 'ssh.allow_from = ["me"]')
+
+
+def _me(inventory: Inventory) -> Check:
+    """Raises Refused when nobody says where we come from."""
+    from fleet.edges.operator import OperatorHere
+
+    here = OperatorHere(inventory.ssh.address_from)
+    return core.ok("ssh", f'"me" in ssh.allow_from is {", ".join(here.networks())}, as {here.who()}')
 
 
 def _hosts(inventory: Inventory) -> Iterator[Check]:
