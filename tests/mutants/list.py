@@ -24,6 +24,7 @@ ENTER = "fleet/engine/steps/enter.py"
 CREATE = "fleet/engine/steps/create.py"
 PRICING = "fleet/core/pricing.py"
 LAST = "Step.FORGET_DEVICE, Step.DELETE)"
+ADOPT = "fleet/engine/steps/adopt.py"
 OUT = "_OUT = (Step.CORDON, Step.EMPTY, Step.STOP, Step.STILL_EMPTY, Step.DEREGISTER, " + LAST
 EMPTIED = "EMPTIED = (Step.ASK_REPAIR, Step.CORDON, Step.EMPTY, Step.STOP, Step.STILL_EMPTY)"
 
@@ -208,9 +209,25 @@ MUTANTS = (
     Mutant(
         "a rebuild with the old tag",
         CREATE,
-        '_suspect(work, "rebuild", **{Tag.HOSTKEY: hostkey_tag(keys.host), Tag.SSHKEY: sshkey_tag(keys.login)})',
-        '_suspect(work, "rebuild", **{Tag.SSHKEY: sshkey_tag(keys.login)})',
+        "known = {Tag.HOSTKEY: hostkey_tag(keys.host), Tag.SSHKEY: sshkey_tag(keys.login)}",
+        "known = {Tag.SSHKEY: sshkey_tag(keys.login)}",
         "whoever has the old host key is believed after a rebuild",
+        engine=True,
+    ),
+    Mutant(
+        "a hand-made runner is not cordoned",
+        ADOPT,
+        "        _cordon(work, record, old.file)",
+        "        pass",
+        "it gets a job between the look and its end",
+        engine=True,
+    ),
+    Mutant(
+        "a static host is reset like a server",
+        LIFECYCLE,
+        "for step in steps if step not in NEVER_ON_STATIC)",
+        "for step in steps)",
+        "somebody's own machine is waited for, reset or made",
         engine=True,
     ),
     Mutant(
