@@ -108,7 +108,7 @@ def test_neither_the_cache_nor_a_jobs_port_is_answered_from_outside(fleet: Fleet
     job = fleet.push(
         f"docker run --detach --rm --name web --publish {PUBLISHED}:80 fleet-lab/job:latest python3 -m http.server 80"
         f" && host=$(docker network inspect bridge --format '{{{{(index .IPAM.Config 0).Gateway}}}}')"
-        f" && curl --silent --retry 9 --retry-connrefused --output /dev/null http://$host:{PUBLISHED}/"
+        f" && curl --silent --retry 9 --retry-all-errors --output /dev/null http://$host:{PUBLISHED}/"
         f" && curl --silent --output /dev/null http://$host:{CACHE}/ && touch /tmp/reached"
         " && docker exec web touch /tmp/reached && sleep 12 && docker rm --force web"
     )
