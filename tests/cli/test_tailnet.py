@@ -9,6 +9,7 @@ from fleet.core.doctor import Grade
 from fleet.core.errors import CredentialsError
 from fleet.core.inventory import Inventory
 from fleet.edges.inventory import load
+from tests.cli.terminal import typed
 from tests.tailnets.headscale import Headscale
 from tests.tailnets.records import Records
 from tests.tailnets.serving import served
@@ -53,3 +54,11 @@ def test_a_wrong_secret_is_an_error_of_its_area(tmp_path: Path, monkeypatch: pyt
     assert check.grade is Grade.ERROR
     assert "does not accept the secret of $FLEET_TAILNET_KEY" in check.text
     assert check.fix.endswith("headscale apikeys create")
+
+
+def test_a_lab_with_a_tailnet_needs_its_programs(tmp_path: Path) -> None:
+    (tmp_path / "headscale").touch()
+    result = typed("lab", "up", "--name", "nowhere", "--tailnet", str(tmp_path))
+    assert result.exit_code == 2
+    assert "does not have tailscale, tailscaled" in result.stderr
+    assert "tools/ensure-tailnet" in result.stderr

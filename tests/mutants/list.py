@@ -22,6 +22,7 @@ LIFECYCLE = "fleet/core/lifecycle.py"
 LEAVE = "fleet/engine/steps/leave.py"
 ENTER = "fleet/engine/steps/enter.py"
 CREATE = "fleet/engine/steps/create.py"
+TAILNET = "fleet/engine/steps/tailnet.py"
 PRICING = "fleet/core/pricing.py"
 LAST = "Step.FORGET_DEVICE, Step.DELETE)"
 ADOPT = "fleet/engine/steps/adopt.py"
@@ -236,6 +237,30 @@ MUTANTS = (
         "if machine.facts and is_flushed(machine.facts)",
         "if False",
         "the jobs of a busy machine go on reaching its user data",
+        engine=True,
+    ),
+    Mutant(
+        "a key of a killed run stays good",
+        TAILNET,
+        "    tailnet.revoke_keys(work.name)\n    for device in _ours",
+        "    for device in _ours",
+        "whoever finds it joins the tailnet as a machine of the fleet",
+        engine=True,
+    ),
+    Mutant(
+        "the key is told when it brings nobody in",
+        TAILNET,
+        '.replace(key.key.reveal(), "***")',
+        "",
+        "a secret stands in a cron job's mail",
+        engine=True,
+    ),
+    Mutant(
+        "a device that came back is removed",
+        "fleet/engine/steps/ghost.py",
+        "if one.online is False and is_our_device",
+        "if is_our_device",
+        "a machine that works is thrown out of the tailnet",
         engine=True,
     ),
 )

@@ -213,7 +213,7 @@ def rebuild(work: Work) -> None:
     known = {Tag.HOSTKEY: hostkey_tag(keys.host), Tag.SSHKEY: sshkey_tag(keys.login)}
     _suspect(work, "rebuild", **known, **_joining(work))
     work.world.sessions.drop(work.name)
-    tailnet.strike_off(work)
+    tailnet.try_to_strike_off(work)
     work.world.cloud.rebuild_server(server.id, work.pool.image, keys.user_data)
 
 

@@ -190,7 +190,7 @@ def _see_it_gone(work: Work, tailnet: Tailnet, logged_out: bool) -> None:
     tailnet.revoke_keys(work.name)
     if logged_out and _is_gone(work, tailnet):
         return
-    strike_off(work)
+    _strike_off(work, tailnet)
     if not _is_gone(work, tailnet):
         raise StepFailed(
             f"{work.name} is still a device of the tailnet, although it was removed",
@@ -198,11 +198,18 @@ def _see_it_gone(work: Work, tailnet: Tailnet, logged_out: bool) -> None:
         )
 
 
-def strike_off(work: Work) -> None:
-    """Its devices off the list: their disk is wiped, and nobody will come back as them."""
-    tailnet = work.world.tailnet
-    if tailnet is None:
+def try_to_strike_off(work: Work) -> None:
+    """Its devices off the list, for their disk is about to be wiped. A tailnet that cannot be asked stops nothing:
+    they are dead then, and go when the machine joins again."""
+    if work.world.tailnet is None:
         return
+    try:
+        _strike_off(work, work.world.tailnet)
+    except (Refused, TailnetError) as error:
+        work.tell(f"its device is left on the list: {error.message}")
+
+
+def _strike_off(work: Work, tailnet: Tailnet) -> None:
     for device in _ours(work, tailnet.devices(fresh=True)):
         tailnet.remove_device(device.id)
 
