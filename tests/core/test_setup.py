@@ -28,6 +28,7 @@ from fleet.core.setup import (
     docker_packages,
     drift,
     host_wanted,
+    probe_arguments,
 )
 from tests.core.builders import GITEA, STACK, facts, fresh, inventory, pool, wanted
 
@@ -234,6 +235,15 @@ def test_a_package_name_is_quoted() -> None:
     assert isinstance(install, Run)
     assert "a b" in shlex.split(install.command)
     assert install.as_unit
+
+
+def test_a_package_in_one_version_is_asked_for_by_its_name_and_found_by_it() -> None:
+    want = wanted(pool(packages=("git-lfs=3.6.1-1",)))
+    (install,) = [c for c in changes(facts(want, packages=facts().packages), want) if c.what.startswith("install")]
+    assert isinstance(install, Run)
+    assert install.command.endswith("git-lfs=3.6.1-1")
+    assert "package:git-lfs" in probe_arguments(want)
+    assert changes(facts(want, packages=facts().packages | {"git-lfs"}), want) == ()
 
 
 # --- the files, read by those who read them ---------------------------------------------------------------

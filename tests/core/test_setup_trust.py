@@ -21,7 +21,18 @@ from fleet.core.inventory import (
     TailnetSettings,
 )
 from fleet.core.secret import FromEnv, Secret
-from fleet.core.setup import COMPOSE, HostWanted, Run, WantedFile, changes, daemon_file, drift, host_wanted
+from fleet.core.setup import (
+    COMPOSE,
+    HostWanted,
+    PutFile,
+    Run,
+    WantedFile,
+    changes,
+    daemon_file,
+    drift,
+    first_changes,
+    host_wanted,
+)
 from fleet.core.setup.builders import builders
 from tests.core.builders import GITEA, STACK, facts, fresh, inventory, pool
 
@@ -83,7 +94,7 @@ def test_without_a_ca_over_https_nothing_is_added() -> None:
 def test_the_ca_reaches_the_store_docker_the_runner_and_jobs() -> None:
     want = wanted(gitea=PRIVATE)
     assert [file_of(want, path).text for path in (CA, IN_STORE, FOR_DOCKER)] == [PEM] * 3
-    assert file_of(want, IN_STORE).then.startswith("update-ca-certificates")
+    assert "update-ca-certificates" in file_of(want, IN_STORE).then
     assert "ca-certificates" in want.packages
     bundle = "/opt/fleet/certs/ca-certificates.crt"
     told = {"NODE_EXTRA_CA_CERTS": CA} | dict.fromkeys(
@@ -141,9 +152,11 @@ def test_a_ca_that_was_taken_out_of_the_inventory_goes_from_the_host() -> None:
     assert moved(wanted(), wanted()) == []
 
 
-def test_the_ca_is_there_before_the_pools_own_commands_run() -> None:
-    paths = [file.path for file in wanted(pool(commands=("true",)), gitea=PRIVATE).after_docker]
+def test_the_ca_is_there_before_the_pools_own_commands_run_and_before_a_tailnet_is_joined() -> None:
+    want = wanted(pool(commands=("true",)), gitea=PRIVATE)
+    paths = [file.path for file in want.files]
     assert paths.index(IN_STORE) < paths.index("/opt/fleet/bin/commands")
+    assert IN_STORE in {change.file.path for change in first_changes(fresh(), want) if isinstance(change, PutFile)}
 
 
 # --- plain http -------------------------------------------------------------------------------------------

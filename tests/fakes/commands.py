@@ -10,6 +10,7 @@ from functools import partial
 
 from fleet.core.facts import read_memory
 from fleet.core.orders import Result
+from fleet.core.setup.trust import UPDATE_STORE
 from tests.fakes.host import DAEMON_FILE, GUARD_UNIT, LOGIN_FILES, MEMORY_FILE, RUNNER_FILE, ByHand, FakeHost
 from tests.fakes.tailscale import ARCHIVE_KEY, read_flags
 
@@ -333,7 +334,7 @@ _COMMANDS: tuple[tuple[str, str, Action], ...] = (
     ("host.keep names", _NAMES, _nothing),
     ("host.forget names", _FORGET_NAMES, _forget_names),
     ("host.reload units", r"systemctl daemon-reload", _nothing),
-    ("host.update certificates", r"update-ca-certificates >/dev/null 2>&1", _nothing),
+    ("host.update certificates", re.escape(UPDATE_STORE), _nothing),
     ("host.tell docker of the proxy", _PROXY, _restart_active_docker),
     ("host.enable docker", r"systemctl enable --now --quiet docker", _enable_docker),
     ("host.restart docker", r"systemctl restart docker", _restart_docker),

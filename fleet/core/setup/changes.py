@@ -142,7 +142,7 @@ def _tagged(image: str) -> str:
 
 def _packages(facts: HostFacts, wanted: HostWanted) -> Iterator[HostChange]:
     docker = docker_packages(facts, wanted.docker)
-    missing = [name for name in (*docker, *wanted.packages) if name not in facts.packages]
+    missing = [name for name in (*docker, *wanted.packages) if _package(name) not in facts.packages]
     if missing:
         if wanted.docker.source is DockerSource.DOCKER:
             archive = shlex.join([f"{HOME}/bin/docker-archive", DOCKER_KEY])
@@ -156,10 +156,15 @@ def _packages(facts: HostFacts, wanted: HostWanted) -> Iterator[HostChange]:
         yield Run(f"apt-mark hold {shlex.join(loose)} >/dev/null", "hold Docker's packages")
 
 
+def _package(wanted: str) -> str:
+    """Its name alone, where a version is asked for. One that is there in another version stays as it is."""
+    return wanted.partition("=")[0]
+
+
 def probe_arguments(wanted: HostWanted) -> tuple[str, ...]:
     """What to ask the probe about."""
     every = {name for found in DISTRIBUTION_PACKAGES.values() for name in found}
-    packages = sorted(every | set(ARCHIVE_PACKAGES) | set(wanted.packages))
+    packages = sorted(every | set(ARCHIVE_PACKAGES) | set(map(_package, wanted.packages)))
     static = (f"static:{wanted.cache_port}",) if wanted.static else ()
     gone = (path for file in wanted.gone for path in (file.path, file.going))
     paths = (*(file.path for file in wanted.files), *gone, DAEMON_JSON)

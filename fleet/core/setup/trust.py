@@ -15,7 +15,7 @@ from fleet.core.setup.values import HOME, GoneFile, WantedFile
 FOLDER = f"{HOME}/trust"
 CA = f"{FOLDER}/gitea-ca.crt"
 IN_STORE = "/usr/local/share/ca-certificates/fleet-gitea.crt"
-UPDATE_STORE = "update-ca-certificates >/dev/null 2>&1"
+UPDATE_STORE = "{ ! command -v update-ca-certificates || update-ca-certificates; } >/dev/null 2>&1"
 
 STORE = f"{HOME}/certs"
 """Where runner and jobs have the host's store: its folder, so that an update by the distribution is seen at once."""
@@ -41,7 +41,8 @@ def trust(inventory: Inventory, _pool: Pool, _given: Given) -> Part:
     gitea = inventory.gitea
     insecure = [host for scheme, host in addresses(gitea) if scheme == "http"]
     return Part(
-        after_docker=_certificates(gitea),
+        before_docker=_certificates(gitea),
+        after_docker=tuple(WantedFile(path, gitea.ca) for path in _registry_files(gitea)) if gitea.ca else (),
         packages=("ca-certificates",) if gitea.ca else (),
         daemon={"insecure-registries": [*insecure, *LOOPBACK]} if insecure else {},
         # The runner reads its certificates when it starts: others are another runner.
@@ -60,13 +61,14 @@ def addresses(gitea: GiteaSettings) -> tuple[tuple[str, str], ...]:
 
 
 def _certificates(gitea: GiteaSettings) -> tuple[WantedFile, ...]:
+    """Before all else: a tailnet's own server may be behind the same CA. Where the store's program comes with a
+    package only later, that package reads them, too."""
     if not gitea.ca:
         return ()
     return (
         WantedFile(CA, gitea.ca),
         # Several in one file are all in the bundle; the store's links by hash leave them out, which nobody misses.
         WantedFile(IN_STORE, gitea.ca, then=UPDATE_STORE, what="trust Gitea's CA", undo=UPDATE_STORE),
-        *(WantedFile(path, gitea.ca) for path in _registry_files(gitea)),
     )
 
 
