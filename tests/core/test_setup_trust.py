@@ -245,7 +245,7 @@ def test_our_scripts_and_the_pools_commands_use_the_proxy() -> None:
     assert file_of(want, "/opt/fleet/bin/commands").text.splitlines()[2] == f". {SCRIPTS}"
     shell = f"{file_of(want, SCRIPTS).text}\necho $https_proxy"
     assert subprocess.run(["sh", "-c", shell], capture_output=True, text=True).stdout == "http://10.0.0.5:3129\n"
-    assert SCRIPTS in STACK["docker-archive.sh"]
+    assert SCRIPTS in STACK["apt-archive.sh"]
 
 
 def test_gitea_the_cache_the_bridge_jobs_networks_the_mirror_and_the_tailnet_are_reached_directly() -> None:

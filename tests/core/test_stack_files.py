@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 import yaml
@@ -23,7 +24,16 @@ def test_a_shell_can_read_the_script(shell: str, name: str) -> None:
     assert (read.returncode, read.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("name", ["apt-install.sh", "docker-archive.sh", "tailnet-names.sh", "tailscale-install.sh"])
+SCRIPTS_ON_HOSTS = (
+    "apt-archive.sh",
+    "apt-install.sh",
+    "docker-archive.sh",
+    "tailnet-names.sh",
+    "tailscale-install.sh",
+)
+
+
+@pytest.mark.parametrize("name", SCRIPTS_ON_HOSTS)
 def test_a_script_that_is_a_file_on_the_host_stops_at_the_first_error(name: str) -> None:
     lines = STACK[name].splitlines()
     assert lines[0] == "#!/bin/sh"
@@ -80,12 +90,36 @@ fpr:::::::::4567:
 """
 
 
-@pytest.mark.parametrize("name", ["docker-archive.sh", "tailscale-install.sh"])
-def test_a_key_beside_the_right_one_makes_the_file_a_wrong_one(name: str) -> None:
-    program = STACK[name].partition("awk -F: '")[2].partition("'")[0]
+def test_a_key_beside_the_right_one_makes_the_file_a_wrong_one() -> None:
+    program = STACK["apt-archive.sh"].partition("awk -F: '")[2].partition("'")[0]
 
     def seen(listing: str) -> str:
         return subprocess.run(["awk", "-F:", program], input=listing, capture_output=True, text=True).stdout
 
     assert seen(KEYS) == "0123\n"
     assert seen(KEYS + KEYS.replace("0123", "89AB")) == "0123\n89AB\n"
+
+
+RIGHT = "9DC858229FC7DD38854AE2D88D81803C0EBFCD88"
+
+
+@pytest.mark.parametrize(("fingerprint", "added"), [(RIGHT, True), ("0" * 40, False)])
+def test_an_archive_is_added_only_when_its_key_is_the_right_one(tmp_path: Path, fingerprint: str, added: bool) -> None:
+    stand_ins = f"""
+command() {{ return 1; }}
+dpkg() {{ echo amd64; }}
+apt_install() {{ echo "installed $*"; }}
+curl() {{ echo key >"$6"; }}
+gpg() {{ echo pub:-:; echo fpr:::::::::{fingerprint}:; }}
+"""
+    script = STACK["apt-archive.sh"].replace("/opt/fleet/bin/apt-install", "apt_install")
+    script = script.replace("set -eu\n", f"set -eu\n{stand_ins}", 1).replace("/etc/apt", f"{tmp_path}/apt")
+    (tmp_path / "apt" / "sources.list.d").mkdir(parents=True)
+    url = "https://download.docker.com/linux/debian"
+    words = ["docker.asc", url, "stable", f"{url}/gpg", RIGHT]
+    done = subprocess.run(["sh", "-s", "--", *words], input=script, capture_output=True, text=True)
+    assert done.stdout == "installed curl ca-certificates\ninstalled gpg\n"
+    assert (done.returncode == 0) is added
+    assert ("expected" in done.stderr) is not added
+    assert (tmp_path / "apt" / "sources.list.d" / "docker.sources").exists() is added
+    assert (tmp_path / "apt" / "keyrings" / "docker.asc").exists() is added

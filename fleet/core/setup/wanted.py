@@ -218,6 +218,7 @@ def _before_docker(inventory: Inventory, given: Given) -> tuple[WantedFile, ...]
             then="sysctl --quiet --load=/etc/sysctl.d/60-fleet.conf",
         ),
         WantedFile(f"{HOME}/bin/apt-install", stack["apt-install.sh"], 0o755),
+        WantedFile(f"{HOME}/bin/apt-archive", stack["apt-archive.sh"], 0o755),
         WantedFile(f"{HOME}/bin/docker-archive", stack["docker-archive.sh"], 0o755),
         *((WantedFile(f"{HOME}/bin/docker-restart", stack["docker-restart.sh"], 0o755),) if given.static else ()),
     )
