@@ -563,7 +563,7 @@ def test_when_there_is_none_it_says_where_it_looked(tmp_path: Path) -> None:
     assert refused.value.message == (
         f"no inventory found: looked for {tmp_path}/inventory.toml and /home/ann/.config/fleet/inventory.toml"
     )
-    assert refused.value.hint.startswith("type `cp inventory.example.toml inventory.toml`")
+    assert refused.value.hint.startswith("type `fleet init`")
 
 
 @pytest.mark.parametrize(
@@ -589,3 +589,24 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
         load(tmp_path / "latin.toml")
     with pytest.raises(Refused, match="could not be read: No such file"):
         load(tmp_path / "gone.toml")
+
+
+@pytest.mark.parametrize(
+    ("url", "lines", "said"),
+    [
+        ("http://172.17.0.1:3000", "", 'bip "172.17.0.1/16" holds 172.17.0.1, where Gitea is'),
+        ("http://10.201.3.4", "", 'address_pool "10.201.0.0/16" holds 10.201.3.4, where Gitea is'),
+        ("http://172.17.0.1:3000", 'docker.bip = "172.20.0.1/16"', ""),
+        ("http://172.17.0.1:3000", "min = 0\nmax = 0", ""),
+        ("http://10.0.0.7:3000", "", ""),
+        ("http://gitea.example", "", ""),
+    ],
+)
+def test_a_gitea_where_servers_have_their_own_docker_is_refused(url: str, lines: str, said: str) -> None:
+    text = f'name = "ci"\ngitea.url = "{url}"\n[pools.build]\n{lines}\n'
+    if not said:
+        parse(text, "i.toml")
+        return
+    with pytest.raises(InventoryError) as error:
+        parse(text, "i.toml")
+    assert [str(one) for one in error.value.problems] == [f"pools.build.docker: {said} (a network that is free)"]

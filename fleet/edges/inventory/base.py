@@ -23,7 +23,8 @@ class Table(BaseModel):
 
 
 def context(info: ValidationInfo) -> dict[str, Any]:
-    """What the tables below see of those above: the fleet's ``docker``, the pool's ``max``; None where wrong itself.
+    """What the tables below see of those above: the fleet's ``docker``, Gitea's address, the pool's ``max``; none
+    where wrong itself.
     ``folder``: where the inventory is. ``tailnet``: whether there is a table of that name, right or wrong."""
     assert isinstance(info.context, dict)
     return info.context

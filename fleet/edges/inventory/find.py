@@ -22,7 +22,7 @@ def find(option: str | None, env: Mapping[str, str], cwd: Path) -> Path:
             return place
     raise Refused(
         f"no inventory found: looked for {' and '.join(str(place) for place in places)}",
-        hint="type `cp inventory.example.toml inventory.toml` and edit it, or name one with --inventory",
+        hint="type `fleet init`, or name one with --inventory",
     )
 
 

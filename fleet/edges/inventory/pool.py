@@ -2,8 +2,9 @@
 
 import json
 from datetime import UTC, datetime
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network, ip_network
 from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from cronsim import CronSim, CronSimError
@@ -166,6 +167,8 @@ class PoolTable(Table):
             settings = docker_of(docker, fleets)
             _refuse_engine(settings, info.data.get("runner"))
             _refuse_crowd(settings, info.data.get("capacity"))
+            if _most(info):
+                _refuse_giteas_own(settings, context(info)["gitea"])
         return docker
 
 
@@ -181,6 +184,22 @@ def _refuse_engine(docker: DockerSettings, runner: str | None) -> None:
             f"Docker {docker.version} breaks jobs of {read_runner(runner)}",
             "runner 1.0.4 or newer, or an engine of version 28 or older",
         )
+
+
+def _refuse_giteas_own(docker: DockerSettings, gitea: str) -> None:
+    """A Gitea at an address that a server's Docker takes for its own is reached by nothing there. On a static host its
+    Docker has the word: Gitea itself may run there."""
+    address = _address_in(gitea)
+    for key, text in (("bip", docker.bip), ("address_pool", docker.address_pool)):
+        if address is not None and address in ip_network(text, strict=False):
+            raise rules.WrongError(f'{key} "{text}" holds {address}, where Gitea is', "a network that is free")
+
+
+def _address_in(url: str) -> IPv4Address | None:
+    try:
+        return IPv4Address(urlsplit(url).hostname or "")
+    except ValueError:
+        return None
 
 
 def _refuse_crowd(docker: DockerSettings, capacity: int | None) -> None:

@@ -95,6 +95,8 @@ class InventoryTable(Table):
     @classmethod
     def _hand_down(cls, pools: object, info: ValidationInfo) -> object:
         context(info)["docker"] = info.data.get("docker")
+        gitea: GiteaTable | None = info.data.get("gitea")
+        context(info)["gitea"] = (gitea.runner_url or gitea.url) if gitea else ""
         return pools
 
     @field_validator("pools")
