@@ -191,7 +191,8 @@ def _join_ends(transport: paramiko.Transport, chanid: int, onward: socket.socket
         onward.shutdown(socket.SHUT_RDWR)
     back.join()
     onward.close()
-    channel.close()
+    with suppress(OSError, EOFError, paramiko.SSHException):  # the other side may have gone first
+        channel.close()
 
 
 def _serve(channel: paramiko.Channel, process: subprocess.Popen[bytes], answered: threading.Event) -> None:
