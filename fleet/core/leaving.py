@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from fleet.core.change import Change, Verb
 from fleet.core.errors import HostOfAnother
-from fleet.core.lifecycle import DRAIN, TAKE_BACK_BUSY, TAKE_BACK_EMPTY, Step
+from fleet.core.lifecycle import DRAIN, TAKE_BACK_BUSY, TAKE_BACK_EMPTY
 from fleet.core.machine import Machine, Phase
-from fleet.core.names import read_machine_name
+from fleet.core.machine_change import change_of, held
 
 
 def plan_drain(machines: Sequence[Machine]) -> list[Change]:
@@ -21,21 +21,16 @@ def plan_enable(machines: Sequence[Machine]) -> list[Change]:
 
 def _drain(machine: Machine) -> Change:
     if isinstance(machine.host, HostOfAnother):
-        return _change(Verb.REFUSE, machine, machine.host.message, (), hint=machine.host.hint)
+        return change_of(Verb.REFUSE, machine, machine.host.message, steps=(), hint=machine.host.hint)
     if machine.phase is Phase.HELD:
-        return _change(Verb.KEEP, machine, "held by a person", (), hint=f"fleet release {machine.name}")
-    return _change(Verb.DRAIN, machine, "a person asked", DRAIN)
+        return held(machine)
+    return change_of(Verb.DRAIN, machine, "a person asked", steps=DRAIN)
 
 
 def _enable(machine: Machine) -> Change:
     if machine.phase is Phase.HELD:
-        return _change(Verb.KEEP, machine, "held by a person", (), hint=f"fleet release {machine.name}")
+        return held(machine)
     if machine.phase not in {Phase.DRAINING, Phase.DRAINED, Phase.PAUSED}:
-        return _change(Verb.KEEP, machine, f"{machine.phase}: nobody took it out of service", ())
+        return change_of(Verb.KEEP, machine, f"{machine.phase}: nobody took it out of service", steps=())
     steps = TAKE_BACK_BUSY if machine.jobs else TAKE_BACK_EMPTY
-    return _change(Verb.TAKE_BACK, machine, "a person asked", steps)
-
-
-def _change(verb: Verb, machine: Machine, reason: str, steps: tuple[Step, ...], hint: str = "") -> Change:
-    parts = read_machine_name(machine.name)
-    return Change(verb, machine.name, parts.pool if parts else "", reason, steps, hint)
+    return change_of(Verb.TAKE_BACK, machine, "a person asked", steps=steps)

@@ -6,7 +6,7 @@ from fleet.core.change import Change, Verb
 from fleet.core.errors import HostError
 from fleet.core.lifecycle import EMPTIED, Step
 from fleet.core.machine import Machine, Phase
-from fleet.core.names import read_machine_name
+from fleet.core.machine_change import change_of
 
 PROVE = (Step.ADD_KEY,)
 """The new SSH key beside the old one, proven by a login."""
@@ -35,7 +35,7 @@ def _key(machine: Machine, steps: tuple[Step, ...]) -> Change:
         return _kept(machine, "held by a person: it keeps the old key", f"fleet release {machine.name}")
     if machine.facts is None:
         return _kept(machine, f"it keeps the old key: {_said(machine)}", "type this again when it answers")
-    return _change(Verb.ROTATE, machine, "a person asked", steps)
+    return change_of(Verb.ROTATE, machine, "a person asked", steps=steps)
 
 
 def plan_renewals(machines: Sequence[Machine], *, wait: bool) -> list[Change]:
@@ -61,7 +61,7 @@ def _renewal(machine: Machine, wait: bool) -> Change:
         return _kept(machine, f"it keeps its credentials: {_said(machine)}", f"{again}, when it answers")
     if machine.phase is Phase.BUSY and not wait:
         return _kept(machine, "busy: later", again)
-    return _change(Verb.ROTATE, machine, "a person asked", RENEW)
+    return change_of(Verb.ROTATE, machine, "a person asked", steps=RENEW)
 
 
 def _down(machine: Machine) -> str:
@@ -73,9 +73,4 @@ def _said(machine: Machine) -> str:
 
 
 def _kept(machine: Machine, reason: str, hint: str) -> Change:
-    return _change(Verb.KEEP, machine, reason, (), hint)
-
-
-def _change(verb: Verb, machine: Machine, reason: str, steps: tuple[Step, ...], hint: str = "") -> Change:
-    parts = read_machine_name(machine.name)
-    return Change(verb, machine.name, parts.pool if parts else "", reason, steps, hint)
+    return change_of(Verb.KEEP, machine, reason, steps=(), hint=hint)
