@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,9 @@ from rich.text import Text
 
 from fleet.cli import show
 from fleet.cli.ages import age
-from fleet.core.change import Change, Plan, Verb
+from fleet.core import health
+from fleet.core.change import Plan
+from fleet.core.health import Finding
 from fleet.core.machine import Machine, join
 from fleet.core.money import FREE
 from fleet.core.names import read_machine_name
@@ -45,9 +47,9 @@ class Sight:
         return tuple(sorted(jobs, key=lambda job: job.created))
 
     @property
-    def findings(self) -> tuple[Change, ...]:
+    def findings(self) -> tuple[Finding, ...]:
         """What is not as wanted."""
-        return tuple(change for change in self.plan.changes if change.verb is not Verb.KEEP or change.hint)
+        return health.findings(self.machines, self.plan)
 
 
 def look(opened: World, seen: Callable[[str], None] = lambda _: None) -> Sight:
@@ -81,7 +83,7 @@ def screen(sight: Sight, *, wide: bool = False) -> RenderableType:
     parts += _waiting(sight)
     parts += _passes(sight)
     parts += [Text("")] if sight.findings else []
-    parts += [_finding(change) for change in sight.findings]
+    parts += [_finding(found) for found in sight.findings]
     parts += [Text(note, "dim") for note in sight.plan.notes]
     return Group(*parts)
 
@@ -168,12 +170,8 @@ def address(machine: Machine) -> str:
     return machine.static.host.address if machine.static is not None else ""
 
 
-def _finding(change: Change) -> Text:
-    return Text.assemble((change.machine, "bold"), f": {change.reason}. ", (f"-> {_hint(change)}", "italic"))
-
-
-def _hint(change: Change) -> str:
-    return change.hint or "fleet up"
+def _finding(found: Finding) -> Text:
+    return Text.assemble((found.machine, "bold"), f": {found.sentence}. ", (f"-> {found.hint}", "italic"))
 
 
 def to_json(sight: Sight) -> dict[str, Any]:
@@ -188,9 +186,7 @@ def to_json(sight: Sight) -> dict[str, Any]:
         "waiting": len(waiting),
         "longest_wait_seconds": int((at - waiting[0].created).total_seconds()) if waiting else 0,
         "machines": [_machine_json(machine, at, sight.world) for machine in sight.machines],
-        "findings": [
-            {"machine": change.machine, "reason": change.reason, "hint": _hint(change)} for change in sight.findings
-        ],
+        "findings": [asdict(found) for found in sight.findings],
         "notes": list(sight.plan.notes),
     }
 

@@ -289,6 +289,15 @@ class CronSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Upkeep:
+    """How hosts are kept fit. ``disk_warning``, ``disk_full``: percent of the disk (or of its inodes) in use from which
+    it is told, and from which jobs are about to fail."""
+
+    disk_warning: int = 80
+    disk_full: int = 92
+
+
+@dataclass(frozen=True, slots=True)
 class Inventory:
     """Everything a person wants. ``warnings`` are what works, but not for long.
 
@@ -307,6 +316,7 @@ class Inventory:
     max: int | None = None
     max_eur_per_hour: Decimal | None = None
     cron: CronSettings = CronSettings()
+    upkeep: Upkeep = Upkeep()
     source: str = field(default="inventory.toml", compare=False)
     warnings: tuple[str, ...] = field(default=(), compare=False)
 

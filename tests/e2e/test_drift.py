@@ -92,4 +92,4 @@ def test_a_host_with_another_key_is_told_refused_and_not_touched(fleet: Fleet) -
 
 
 def _first_finding(status: dict[str, list[dict[str, str]]]) -> str:
-    return " ".join(one["reason"] for one in status["findings"])
+    return " ".join(one["sentence"] for one in status["findings"])
