@@ -21,9 +21,9 @@ fast: .venv/ready
 thorough: .venv/ready
 	$(BIN)/pytest -q -n 2 -m thorough --timeout 600
 
-# Real SSH, systemd, Docker and compose, on the lab.
+# Real SSH, systemd, Docker and compose, on the lab: one for each of two processes, each file of tests in one of them.
 e2e: .venv/ready docker tailnet
-	$(BIN)/pytest -q -m e2e --timeout 900 --durations 10
+	$(BIN)/pytest -q -n 2 --dist loadfile -m e2e --timeout 900 --durations 10
 
 bench: .venv/ready docker
 	$(BIN)/python -m tests.bench
