@@ -18,11 +18,9 @@ from fleet.core.firewall import ME
 from fleet.core.inventory import (
     ScopeKind,
 )
+from fleet.core.known_bad import known_bad
 from fleet.core.labels import read_label
-from fleet.core.runner_version import (
-    BROKEN_ENGINES,
-    read_runner,
-)
+from fleet.core.runner_version import read_runner
 from fleet.core.secret import FromCommand, FromEnv, FromFile, SecretSource
 
 _MOST_NETWORKS = 100  # CIDRs in one firewall rule: Hetzner's limit
@@ -259,8 +257,8 @@ def _is_private(host: str) -> bool:
 def engine_version(text: str) -> str:
     if text and re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+", text) is None:
         raise WrongError(f'"{text}" is no engine version', 'all three numbers, like "29.10.0"')
-    if reason := BROKEN_ENGINES.get(text):
-        raise WrongError(f"Docker {text} is known to be broken", reason)
+    if bad := next((one for one in known_bad(text) if one.breaks), None):
+        raise WrongError(bad.sentence, bad.fix)
     return text
 
 

@@ -1,4 +1,4 @@
-"""Which runner an image is, what its version can do, and which Docker Engine it works with.
+"""Which runner an image is, what its version can do, and which Docker Engine is installed for it.
 
 The runner was renamed at 1.0.0: ``gitea/act_runner`` with ``act_runner`` in it became ``gitea/runner`` with
 ``gitea-runner``. Its configuration and its ``.runner`` file kept their form.
@@ -31,13 +31,6 @@ EXPANDS_VARIABLES: Version = (5, 0, 0)  # the first that reads ${NAME} in its co
 # Known to work with the runners named above them; Docker's archive has both for Debian and Ubuntu.
 ENGINE = "29.10.0"
 ENGINE_OF_OLD_RUNNERS = "28.5.2"
-
-_PATH_ESCAPES = "every job fails with `path escapes from parent`; mended in 29.5.2"
-BROKEN_ENGINES = {
-    "29.5.0": _PATH_ESCAPES,
-    "29.5.1": _PATH_ESCAPES,
-    "29.7.0": "copying files into job containers fails; mended in 29.7.1",
-}
 
 _SHORT = re.compile(r"v?([0-9]+(?:\.[0-9]+){0,2})")
 _FULL = re.compile(r"v?([0-9]+(?:\.[0-9]+)+)(?:[-+~ ].*)?")
@@ -150,8 +143,3 @@ def config_text(value: str, version: Version | None) -> str:
 def engine_for(version: Version | None) -> str:
     """The engine to install from Docker's archive for this runner."""
     return ENGINE if reaches(version, FITS_DOCKER_29) else ENGINE_OF_OLD_RUNNERS
-
-
-def engine_fits(engine: str, version: Version | None) -> bool:
-    """Whether this runner works with this engine. Raises ValueError when the engine is no version."""
-    return reaches(version, FITS_DOCKER_29) or parse_version(engine) < (29,)

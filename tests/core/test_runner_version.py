@@ -3,15 +3,11 @@
 import pytest
 
 from fleet.core.runner_version import (
-    BROKEN_ENGINES,
-    DEFAULT_RUNNER,
     LAST_ACT_RUNNER,
     RunnerImage,
     Version,
     binary,
     config_text,
-    engine_fits,
-    engine_for,
     parse_version,
     reaches,
     read_runner,
@@ -142,24 +138,3 @@ def test_variables_are_escaped_for_runners_that_expand_them(runner: str, text: s
 
 def test_the_nightly_of_the_old_name_expands_nothing() -> None:
     assert config_text("${X}", read_runner("gitea/act_runner:nightly").version) == "${X}"
-
-
-@pytest.mark.parametrize("runner", ["0.2.13", "1.0.3", "1.0.4", "1", DEFAULT_RUNNER, "latest"])
-def test_the_engine_chosen_for_a_runner_fits_it_and_is_not_a_broken_one(runner: str) -> None:
-    version = read_runner(runner).version
-    assert engine_fits(engine_for(version), version)
-    assert engine_for(version) not in BROKEN_ENGINES
-
-
-@pytest.mark.parametrize(
-    ("engine", "runner", "fits"),
-    [
-        ("29.0.0", "1.0.3", False),
-        ("28.5.2", "1.0.3", True),
-        ("29.10.0", "1.0.4", True),
-        ("28.5.2", "4.1.0", True),
-        ("29.10.0", "gitea/act_runner:nightly", False),
-    ],
-)
-def test_old_runners_need_engine_28_or_older(engine: str, runner: str, fits: bool) -> None:
-    assert engine_fits(engine, read_runner(runner).version) is fits

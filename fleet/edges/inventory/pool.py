@@ -13,8 +13,9 @@ from pydantic import AfterValidator, Field, PlainValidator, ValidationInfo, fiel
 from fleet.core import inventory_rules as rules
 from fleet.core.belongings import NUMBER
 from fleet.core.inventory import DockerSettings, Pool, RunnerSettings
+from fleet.core.known_bad import known_bad
 from fleet.core.labels import DEFAULT_LABELS
-from fleet.core.runner_version import DEFAULT_RUNNER, engine_fits, read_runner
+from fleet.core.runner_version import DEFAULT_RUNNER, read_runner
 from fleet.edges.inventory.base import Machines, Table, Word, Words, context
 from fleet.edges.inventory.docker import DockerTable, docker_of
 from fleet.edges.inventory.hosts import HostTable, names_once
@@ -179,11 +180,10 @@ def _most(info: ValidationInfo) -> int | None:
 
 
 def _refuse_engine(docker: DockerSettings, runner: str | None) -> None:
-    if runner and docker.version and not engine_fits(docker.version, read_runner(runner).version):
-        raise rules.WrongError(
-            f"Docker {docker.version} breaks jobs of {read_runner(runner)}",
-            "runner 1.0.4 or newer, or an engine of version 28 or older",
-        )
+    """What breaks jobs. What breaks some of them only is doctor's to tell."""
+    found = known_bad(docker.version, read_runner(runner)) if runner else ()
+    if bad := next((one for one in found if one.breaks), None):
+        raise rules.WrongError(bad.sentence, bad.fix)
 
 
 def _refuse_giteas_own(docker: DockerSettings, gitea: str) -> None:
