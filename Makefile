@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test fast thorough e2e bench mutants docker tailnet clean
+.PHONY: demo test fast thorough e2e bench mutants reference docker tailnet clean
 
 demo: .venv/ready docker
 	$(BIN)/fleet lab demo
@@ -31,6 +31,10 @@ bench: .venv/ready docker
 # Deliberate faults in the code, each of which some test must catch.
 mutants: .venv/ready
 	$(BIN)/python -m tests.mutants
+
+# docs/reference, and the words that completion knows: written from the program.
+reference: .venv/ready
+	$(BIN)/python -m tests.reference
 
 docker:
 	tools/ensure-docker

@@ -1,5 +1,20 @@
-"""``python -m fleet`` is the command ``fleet``."""
+"""``python -m fleet`` is the command ``fleet``. A shell that asks for the next word is answered before all else."""
 
-from fleet.cli.main import main
+import os
+import sys
 
-main()
+
+def main() -> None:
+    """The entry point of the command ``fleet``."""
+    shell = os.environ.get("_FLEET_COMPLETE")
+    if shell is not None:
+        from fleet.cli.complete import answer
+
+        sys.exit(answer(shell, sys.argv[1:]))
+    from fleet.cli import main as program
+
+    program.main()
+
+
+if __name__ == "__main__":
+    main()

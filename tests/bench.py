@@ -22,6 +22,7 @@ from typing import Any
 from fleet.cli.wiring import load_inventory, shipped
 from fleet.core.labels import names
 from fleet.core.setup import DAEMON_JSON, HostWanted, host_wanted
+from fleet.edges import machine_names
 from fleet.lab import docker_cli, look
 from fleet.lab.jobs import GiteaClient
 from fleet.lab.life import JOB_IMAGE
@@ -86,7 +87,7 @@ def main() -> None:
     )
     parser.add_argument("--sizes", type=int, nargs="+", default=list(SIZES))
     asked = parser.parse_args()
-    rows: list[Row | Counted] = [_help(), *bench_plan.rows(), *bench_week.rows()]
+    rows: list[Row | Counted] = [_help(), _completion(), *bench_plan.rows(), *bench_week.rows()]
     with tempfile.TemporaryDirectory() as folder:
         person = Person(Path(folder))
         with lab_up(person) as lab:
@@ -106,8 +107,24 @@ def _help() -> Row:
     return row
 
 
-def _python(words: Iterable[str]) -> None:
-    subprocess.run([sys.executable, *words], cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
+def _completion() -> Row:
+    """One of 20 names, from a file beside an inventory, as a press of TAB asks for it."""
+    row = Row("completion of a machine's name", "import typer, rich", HELP_WANTED)
+    with tempfile.TemporaryDirectory() as folder:
+        inventory = Path(folder, "inventory.toml")
+        inventory.write_text('name = "ci"\ngitea.url = "https://gitea.example"\n[pools.build]\nmax = 20\n')
+        machine_names.keep(Path(folder, "fleet"), "ci", [f"ci-build-{n}" for n in range(1, 21)])
+        env = {**os.environ, "_FLEET_COMPLETE": "bash", "XDG_STATE_HOME": folder, "FLEET_INVENTORY": str(inventory)}
+        ours, theirs = ("-m", "fleet", "status", "ci-build-1"), ("-c", "import typer, rich")
+        for words in (ours, theirs):
+            _python(words, env)
+        for _ in range(HELP_RUNS):
+            row.measure(lambda: _python(ours, env), lambda: _python(theirs, env), lambda: None)
+    return row
+
+
+def _python(words: Iterable[str], env: dict[str, str] | None = None) -> None:
+    subprocess.run([sys.executable, *words], cwd=ROOT, env=env, stdout=subprocess.DEVNULL, check=True)
 
 
 def _ups(person: Person, lab: Lab, sizes: list[int], runs: int, end: float) -> list[Row]:

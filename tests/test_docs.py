@@ -31,15 +31,15 @@ max = 2
 """
 """The smallest inventory, as the program was designed for it."""
 
-PLACEHOLDERS = {"N": "1"}
-"""Words that stand for a number, where a command wants one."""
+PLACEHOLDERS = {"N": "1", "SHELL": "bash"}
+"""Words that stand for one of a few, where a command wants one."""
 
 PROGRAM = typer.main.get_command(app)
 
 BLOCK = re.compile(r"^```(?P<kind>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)")
-BETWEEN_COMMANDS = re.compile(r'&&|\$\(|[;|()"]')
+BETWEEN_COMMANDS = re.compile(r'&&|\$\(|[;|()"]| >+ ')
 ASSIGNMENTS = re.compile(r"^(?:\w+=\S* )*")
 
 in_each_document = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

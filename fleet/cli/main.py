@@ -37,6 +37,7 @@ COMMANDS = {
     "cost": ("fleet.cli.cost:cost", "Show what each machine costs, and what nobody used."),
     "cron": ("fleet.cli.cron:app", "Passes from your crontab: install, show, remove."),
     "lab": ("fleet.cli.lab:app", "A Hetzner and a Gitea on this machine, to try it all."),
+    "completion": ("fleet.cli.completion:completion", "Print what makes your shell complete names of machines."),
     "version": ("fleet.cli.version:version", "Print the version."),
 }
 """Name -> (where it is, its line in the list). In the order of a fleet's life."""
@@ -75,6 +76,7 @@ app = typer.Typer(
     name="fleet",
     cls=Commands,
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings=CONTEXT,
@@ -87,5 +89,5 @@ def fleet() -> None:
 
 
 def main() -> None:
-    """The entry point of the command ``fleet``."""
+    """Read the line that was typed, and do it."""
     app()

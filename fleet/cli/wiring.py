@@ -4,10 +4,13 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fleet.cli.folders import config_folder
+from fleet.cli.folders import state_folder as state_folder
 from fleet.core.errors import CredentialsError
 from fleet.core.inventory import HetznerSettings, Inventory
 from fleet.core.names import gitea_hash
@@ -69,7 +72,7 @@ def open_world(option: str | None, *, ask_gitea: bool = True) -> Iterator[World]
 
 
 def _world(inventory: Inventory, clock: Clock, *, ask_gitea: bool) -> World:
-    from fleet.edges import schedules
+    from fleet.edges import machine_names, schedules
     from fleet.edges.no_cloud import NoCloud
     from fleet.edges.operator import OperatorHere
 
@@ -99,6 +102,7 @@ def _world(inventory: Inventory, clock: Clock, *, ask_gitea: bool) -> World:
         tailnet=tailnet,
         has_cloud=has_cloud,
         want_static=lambda pool: host_wanted(inventory, pool, stack, for_hosts, static=True),
+        keep_names=partial(machine_names.keep, state_folder(), inventory.name),
     )
 
 
@@ -140,7 +144,7 @@ def open_key(inventory: Inventory) -> "OperatorKey":
 
     locked = inventory.ssh.passphrase
     passphrase = _secret(inventory, locked, "ssh.passphrase") if locked else None
-    return OperatorKey.from_settings(inventory.ssh, inventory.name, _config_folder(), passphrase)
+    return OperatorKey.from_settings(inventory.ssh, inventory.name, config_folder(), passphrase)
 
 
 def key_of_file(inventory: Inventory, path: Path) -> "OperatorKey":
@@ -155,7 +159,7 @@ def own_key(inventory: Inventory) -> "OwnKey":
     """The files of the fleet's own key, while another takes its place."""
     from fleet.edges.own_key import OwnKey
 
-    return OwnKey(_config_folder() / f"{inventory.name}.ed25519")
+    return OwnKey(config_folder() / f"{inventory.name}.ed25519")
 
 
 def open_hosts(inventory: Inventory) -> "SshHosts":
@@ -185,16 +189,6 @@ def secrets_for_hosts(inventory: Inventory) -> dict[str, Secret]:
     found = {key: _secret(inventory, source, key) for key, source in wanted.items()}
     check_cache_secret(inventory.cache, found)
     return found
-
-
-def state_folder() -> Path:
-    """Where locks and logs of passes are (XDG_STATE_HOME, by default ~/.local/state)."""
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "fleet"
-
-
-def _config_folder() -> Path:
-    """The user's own folder for this program (XDG_CONFIG_HOME, by default ~/.config)."""
-    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "fleet"
 
 
 def shipped(folder: str) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from fleet.core.change import Change, Verb
 from fleet.core.errors import Deferred, FleetError, HostLocked
@@ -36,7 +36,17 @@ def apply(world: World, changes: Sequence[Change], machines: Sequence[Machine], 
     for _ in range(min(WORKERS, len(changes))):
         threading.Thread(target=worker, daemon=True).start()
     outcomes = {outcome.machine: outcome for outcome in (done.get() for _ in changes)}
+    world.keep_names(_names_now(machines, outcomes.values()))
     return Report(tuple(outcomes[change.machine] for change in changes))
+
+
+def _names_now(machines: Sequence[Machine], outcomes: Iterable[Outcome]) -> set[str]:
+    """The machines that have a host, after what was done."""
+    done = {(one.verb, one.machine) for one in outcomes if one.verdict is Verdict.DONE}
+    there = {one.name for one in machines if one.server or one.static}
+    return (there | {name for verb, name in done if verb is Verb.CREATE}) - {
+        one.name for one in machines if one.server and (Verb.REMOVE, one.name) in done
+    }
 
 
 def _drained(todo: "queue.SimpleQueue[Change]") -> Iterator[Change]:

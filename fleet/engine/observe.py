@@ -26,7 +26,9 @@ def observe(world: World, *, hosts: bool = True, seen: Callable[[str], None] = l
         there = servers.result()
         if _lacks_a_server(world, there, runners.result()):
             there = world.cloud.servers(fresh=True)
-        ours = [s for s in there if _ours(world, s)] if hosts else []
+        ours = [s for s in there if _ours(world, s)]
+        world.keep_names([*(server.name for server in ours), *world.statics])
+        ours = ours if hosts else []
         looks = {server.name: pool.submit(_look, world, server, seen) for server in ours}
         statics = world.statics if hosts else {}
         looks |= {n: pool.submit(_ask, world, n, partial(static_target, n, s), seen) for n, s in statics.items()}

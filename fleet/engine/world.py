@@ -1,7 +1,7 @@
 """What every step works with: the ports, what is wanted, and the few things all machines of one run share."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from fleet.core.errors import CommandFailed, FleetError, HostError, LoginRefused
@@ -43,7 +43,8 @@ class World:
     """One run's view. ``stack`` and ``user_data`` are the shipped files by name; ``tailnet`` is None without one.
 
     ``has_cloud``: False when there is no account, as an inventory of static hosts alone needs none. ``want_static``:
-    what the static hosts of a pool should have, before their own facts are known.
+    what the static hosts of a pool should have, before their own facts are known. ``keep_names``: told which machines
+    there are, after each look and each change.
     """
 
     inventory: Inventory
@@ -63,6 +64,7 @@ class World:
     rotation: Rotation | None = None
     has_cloud: bool = True
     want_static: Callable[[Pool], HostWanted] | None = None
+    keep_names: Callable[[Iterable[str]], None] = lambda _: None
 
     @property
     def statics(self) -> Mapping[str, Static]:

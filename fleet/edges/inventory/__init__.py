@@ -2,9 +2,8 @@
 
 All problems come at once, each with the path of its key, what is wrong and what is allowed. Values are only
 shown where they cannot be secrets. ``tables`` and ``pool`` are the reference of what may be written;
-``inventory.example.toml`` says what it means.
+``inventory.example.toml`` says what it means. Where the file is: ``edges/inventory_place.py``.
 
-    find      where it is
     read      the file, and every problem of it
     base      what every table is: nothing guessed, no key passed over
     docker    the table [docker], of the fleet and of a pool
@@ -16,7 +15,7 @@ shown where they cannot be secrets. ``tables`` and ``pool`` are the reference of
     values    the tables as plain values
 """
 
-from fleet.edges.inventory.find import VARIABLE, find
 from fleet.edges.inventory.read import known_keys, load, parse
+from fleet.edges.inventory_place import VARIABLE, find
 
 __all__ = ["VARIABLE", "find", "known_keys", "load", "parse"]
