@@ -52,15 +52,20 @@ class Runner:
 
 
 class JobState(StrEnum):
-    """``waiting`` is what Gitea's API calls ``queued``: ready, and no runner has it."""
+    """``waiting`` is what Gitea's API calls ``queued``: ready, and no runner has it. ``ended``: well, with success."""
 
     WAITING = "queued"
     RUNNING = "in_progress"
+    ENDED = "success"
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One job of a workflow run that is waiting or running. ``runner_id`` is None until it has a runner."""
+    """One job of a workflow run. ``runner_id`` is None until it has a runner.
+
+    ``created`` is when its run began: a job with ``needs`` is made then too, and is ready later. ``run``: the run's id,
+    0 when not known. ``attempt``: 1 for the first start; one that is started again keeps when it was created.
+    """
 
     id: int
     name: str
@@ -71,6 +76,9 @@ class Job:
     started: datetime | None
     repo: str = ""
     url: str = ""
+    run: int = 0
+    attempt: int = 1
+    ended: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,6 +150,9 @@ class Gitea(Protocol):
     def jobs(self, *, fresh: bool = False) -> tuple[Job, ...]:
         """All waiting and running jobs of our scope. ``fresh`` passes the cache by."""
 
+    def ended_jobs(self) -> tuple[Job, ...]:
+        """Some dozens of the jobs that last ended well. Two calls, never cached: for those who ask for figures."""
+
     def registration_token(self) -> Secret:
         """The scope's registration token. Raises CredentialsError naming the scope to add."""
 

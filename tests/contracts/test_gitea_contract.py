@@ -121,6 +121,24 @@ def test_a_job_that_was_fetched_is_running_on_that_runner(place: Place) -> None:
     assert jobs_with(edge, label) == []
 
 
+def test_a_job_that_ended_well_is_among_the_newest_that_did(place: Place) -> None:
+    edge, label = place.edge(page_size=2), a_label()
+    made = place.runner(edge, label)
+    ids = []
+    for _ in range(3):
+        ids.append(waiting_job(place, edge, label).id)
+        task = place.driver.fetch_task(made.who)
+        assert task is not None
+        place.driver.finish_task(made.who, task)
+    ended = {job.id: job for job in edge.ended_jobs()}
+    last = ended[ids[-1]]
+    assert (last.state, last.runner_id, last.attempt) == (JobState.ENDED, made.who.id, 1)
+    assert last.run
+    assert last.started is not None
+    assert last.ended is not None
+    assert last.created <= last.started
+
+
 def test_a_runner_with_a_label_nobody_asks_for_gets_nothing_until_it_has_its_own_again(place: Place) -> None:
     edge, label = place.edge(), a_label()
     waiting_job(place, edge, label)

@@ -8,7 +8,7 @@ import socket
 import ssl
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ from fleet.core.observation import JobState
 from fleet.core.orders import Credentials
 from fleet.core.secret import Secret
 from fleet.edges.gitea import GiteaHttp
-from fleet.edges.gitea.lists import read_list
+from fleet.edges.gitea.lists import read_list, read_newest
 from fleet.edges.http.shared import Shared
 from fleet.engine.ports import Gitea
 from fleet.lab.gitea.http import Answer, Request, give
@@ -311,6 +311,43 @@ def test_a_list_is_shared_for_a_moment(server: Scripted) -> None:
     server.time = 0.8
     edge.runners()
     assert len(server.seen) == 2
+
+
+def test_an_ended_job_has_its_run_its_attempt_and_its_end(server: Scripted) -> None:
+    (item,) = RECORDED["in progress, with runner_id"]["body"]["jobs"]
+    ended = {**item, "status": "completed", "run_id": 9, "run_attempt": 2, "completed_at": "2026-11-23T15:30:00Z"}
+    server.answers.append(give({"jobs": [ended], "total_count": 1}))
+    (job,) = server.edge().ended_jobs()
+    end = datetime.datetime(2026, 11, 23, 15, 30, tzinfo=datetime.UTC)
+    assert (job.state, job.run, job.attempt, job.ended) == (JobState.ENDED, 9, 2, end)
+    assert server.seen[0].query["status"] == ["success"]
+
+
+class Paged:
+    """A list of so many items by id, from the oldest or from the newest on; at most so many on a page."""
+
+    def __init__(self, total: int, most: int, *, newest_first: bool) -> None:
+        ids = range(1, total + 1)
+        self.rows = list(reversed(ids)) if newest_first else list(ids)
+        self.most, self.calls = most, 0
+
+    def page(self, number: int, size: int) -> tuple[int, dict[int, Mapping[str, int]]]:
+        self.calls += 1
+        size = min(size, self.most)
+        return len(self.rows), {row: {"id": row} for row in self.rows[(number - 1) * size : number * size]}
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize("most", [2, 30, 50, 1000])
+@pytest.mark.parametrize("total", [0, 1, 2, 49, 50, 51, 52, 99, 100, 101, 1237, 20_000])
+def test_the_newest_items_are_read_by_two_calls_however_the_list_is_sorted(
+    total: int, most: int, newest_first: bool
+) -> None:
+    paged = Paged(total, most, newest_first=newest_first)
+    found = sorted(item["id"] for item in read_newest(paged.page, 50))
+    assert found == list(range(total - len(found) + 1, total + 1))
+    assert len(found) >= min(total, most, 50) * 0.5
+    assert paged.calls <= 2
 
 
 def test_fresh_jobs_pass_the_cache_by(server: Scripted) -> None:

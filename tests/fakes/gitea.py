@@ -255,6 +255,15 @@ class FakeGitea:
             self._jobs = (tuple(job for job in seen if job is not None), now + KEEP)
         return self._jobs[0]
 
+    def ended_jobs(self) -> tuple[Job, ...]:
+        ended = (job for job in self._instance.jobs if job.end == "success")
+        return tuple(self._ended(job) for job in ended)
+
+    def _ended(self, job: FakeJob) -> Job:
+        created, started, ended = (datetime.fromtimestamp(at, tz=UTC) for at in (job.created, job.started, job.ended))
+        name = f"job {job.id}"
+        return Job(job.id, name, JobState.ENDED, job.labels, job.runner_id, created, started, "us/app", ended=ended)
+
     def _job(self, job: FakeJob) -> Job | None:
         runs = self._instance.shows_running(job)
         if job.end and not runs:

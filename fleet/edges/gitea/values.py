@@ -45,6 +45,9 @@ def job(item: Body, state: JobState) -> Job:
         started=_time(item.get("started_at")),
         repo=_repo(text(item, "url")),
         url=text(item, "html_url"),
+        run=int(item.get("run_id") or 0),
+        attempt=int(item.get("run_attempt") or 1),
+        ended=_time(item.get("completed_at")),
     )
 
 
