@@ -108,6 +108,7 @@ class Tag:
     DOCKER = "docker"
     ADOPTING = "adopting"
     JOINING = "joining"
+    STAGES = "stages"
 
 
 def birth_tags(name: MachineName, gitea: GiteaSettings, hostkey: str, login: str, eur_per_hour: str) -> dict[str, str]:

@@ -82,6 +82,14 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class EndedJobs:
+    """The jobs that last ended well. ``whole``: there are no others."""
+
+    jobs: tuple[Job, ...] = ()
+    whole: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Device:
     """One entry of the tailnet's list. ``id`` is what the machine itself calls its id (tailscale status: Self.ID).
 

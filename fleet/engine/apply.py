@@ -8,7 +8,9 @@ from fleet.core.change import Change, Verb
 from fleet.core.errors import Deferred, FleetError, HostLocked
 from fleet.core.lifecycle import Step
 from fleet.core.machine import Machine
+from fleet.core.names import Tag
 from fleet.core.report import Event, Outcome, Report, Verdict
+from fleet.core.stages import stages_tag
 from fleet.engine.steps import do
 from fleet.engine.work import Work
 from fleet.engine.world import World
@@ -88,6 +90,7 @@ class _Run:
             memory=machine.tags if machine else {},
             runner_id=machine.runner.id if machine and machine.runner else None,
         )
+        self._work.is_new = self._work.static is not None and Tag.FLEET not in self._work.memory
 
     def outcome(self) -> Outcome:
         try:
@@ -115,6 +118,19 @@ class _Run:
             self._tell("")
             do(step, self._work)
             self._stages.append((step.value, self._world.clock.now() - began))
+        if self._work.is_new and Step.ONLINE in self._change.steps:
+            self._remember_stages()
+
+    def _remember_stages(self) -> None:
+        """How long each stage took, of a machine that this one run has brought into service from its beginning.
+
+        Where several runs were needed, nobody has seen it whole: it stays unknown. A tag that is not written fails
+        nothing.
+        """
+        try:
+            self._work.remember({Tag.STAGES: stages_tag(self._stages, self._world.cloud.now())})
+        except FleetError as error:
+            self._tell(f"how long it took is not kept: {error.message}")
 
     def _tell(self, text: str) -> None:
         self._listen(Event(self._change.machine, self._step, text, self._seconds()))

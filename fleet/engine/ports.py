@@ -8,7 +8,7 @@ from typing import Protocol
 from fleet.core.belongings import Belongings
 from fleet.core.firewall import Firewall, Rule
 from fleet.core.money import Catalog
-from fleet.core.observation import Device, Job, Runner, Server
+from fleet.core.observation import Device, EndedJobs, Job, Runner, Server
 from fleet.core.orders import Credentials, MintedKey, Result, ServerOrder, Target
 from fleet.core.secret import Secret
 
@@ -150,7 +150,7 @@ class Gitea(Protocol):
     def jobs(self, *, fresh: bool = False) -> tuple[Job, ...]:
         """All waiting and running jobs of our scope. ``fresh`` passes the cache by."""
 
-    def ended_jobs(self) -> tuple[Job, ...]:
+    def ended_jobs(self) -> EndedJobs:
         """Some dozens of the jobs that last ended well. Two calls, never cached: for those who ask for figures."""
 
     def registration_token(self) -> Secret:

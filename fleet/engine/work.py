@@ -21,7 +21,8 @@ from fleet.engine.world import World, probe, static_target
 class Work:
     """Starts from what was seen and learns from each step. ``tell`` shows a person what goes on.
 
-    ``memory``: a static host's, where a server has tags.
+    ``memory``: a static host's, where a server has tags. ``is_new``: this change made the server, or is the first on a
+    static host.
     ``restart``: the runner must start anew even if its container runs. The host's lock is taken when the host is
     first used for a change and held until the change ends.
     """
@@ -36,6 +37,7 @@ class Work:
     memory: Mapping[str, str] = field(default_factory=dict)
     runner_id: int | None = None
     restart: bool = False
+    is_new: bool = False
     _held: ExitStack = field(default_factory=ExitStack)
     _locked: bool = False
 

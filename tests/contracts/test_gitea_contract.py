@@ -130,7 +130,7 @@ def test_a_job_that_ended_well_is_among_the_newest_that_did(place: Place) -> Non
         task = place.driver.fetch_task(made.who)
         assert task is not None
         place.driver.finish_task(made.who, task)
-    ended = {job.id: job for job in edge.ended_jobs()}
+    ended = {job.id: job for job in edge.ended_jobs().jobs}
     last = ended[ids[-1]]
     assert (last.state, last.runner_id, last.attempt) == (JobState.ENDED, made.who.id, 1)
     assert last.run

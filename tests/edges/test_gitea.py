@@ -317,7 +317,7 @@ def test_an_ended_job_has_its_run_its_attempt_and_its_end(server: Scripted) -> N
     (item,) = RECORDED["in progress, with runner_id"]["body"]["jobs"]
     ended = {**item, "status": "completed", "run_id": 9, "run_attempt": 2, "completed_at": "2026-11-23T15:30:00Z"}
     server.answers.append(give({"jobs": [ended], "total_count": 1}))
-    (job,) = server.edge().ended_jobs()
+    (job,) = server.edge().ended_jobs().jobs
     end = datetime.datetime(2026, 11, 23, 15, 30, tzinfo=datetime.UTC)
     assert (job.state, job.run, job.attempt, job.ended) == (JobState.ENDED, 9, 2, end)
     assert server.seen[0].query["status"] == ["success"]
@@ -344,7 +344,9 @@ def test_the_newest_items_are_read_by_two_calls_however_the_list_is_sorted(
     total: int, most: int, newest_first: bool
 ) -> None:
     paged = Paged(total, most, newest_first=newest_first)
-    found = sorted(item["id"] for item in read_newest(paged.page, 50))
+    items, whole = read_newest(paged.page, 50)
+    found = sorted(item["id"] for item in items)
+    assert whole is (len(found) == total)
     assert found == list(range(total - len(found) + 1, total + 1))
     assert len(found) >= min(total, most, 50) * 0.5
     assert paged.calls <= 2

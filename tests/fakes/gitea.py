@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from fleet.core.errors import RunnerUnknown
 from fleet.core.labels import matches
-from fleet.core.observation import Job, JobState, Runner
+from fleet.core.observation import EndedJobs, Job, JobState, Runner
 from fleet.core.orders import Credentials
 from fleet.core.secret import Secret
 from tests.fakes.clock import FakeClock
@@ -255,9 +255,8 @@ class FakeGitea:
             self._jobs = (tuple(job for job in seen if job is not None), now + KEEP)
         return self._jobs[0]
 
-    def ended_jobs(self) -> tuple[Job, ...]:
-        ended = (job for job in self._instance.jobs if job.end == "success")
-        return tuple(self._ended(job) for job in ended)
+    def ended_jobs(self) -> EndedJobs:
+        return EndedJobs(tuple(self._ended(job) for job in self._instance.jobs if job.end == "success"))
 
     def _ended(self, job: FakeJob) -> Job:
         created, started, ended = (datetime.fromtimestamp(at, tz=UTC) for at in (job.created, job.started, job.ended))

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from fleet.core.errors import Refused, RunnerUnknown, TooOld
 from fleet.core.inventory import GiteaSettings, Scope, ScopeKind
-from fleet.core.observation import Job, JobState, Runner
+from fleet.core.observation import EndedJobs, Job, JobState, Runner
 from fleet.core.orders import Credentials
 from fleet.core.runner_version import parse_version
 from fleet.core.secret import Secret
@@ -92,14 +92,14 @@ class GiteaHttp:
         """All waiting and running jobs of our scope, at most two seconds old; ``fresh``: asked now."""
         return self._jobs.get(fresh=fresh)
 
-    def ended_jobs(self) -> tuple[Job, ...]:
+    def ended_jobs(self) -> EndedJobs:
         """Some dozens of the jobs that last ended well, asked now: two calls.
 
         Before 1.27 the list cannot be sorted. With one status it comes as its index has it, the newest last.
         """
         query = {"status": JobState.ENDED.value, "sort": "id", "order": "desc"}
-        items = read_newest(partial(self._page, "jobs", query, "list the jobs that ended"), self._page_size)
-        return tuple(self._no.unless(values.job, item, JobState.ENDED) for item in items)
+        items, whole = read_newest(partial(self._page, "jobs", query, "list the jobs that ended"), self._page_size)
+        return EndedJobs(tuple(self._no.unless(values.job, item, JobState.ENDED) for item in items), whole)
 
     def registration_token(self) -> Secret:
         """The scope's token for ``register``; Gitea gives the same one each time."""

@@ -46,19 +46,21 @@ def _read_pages(page: Callable[[int, int], Page], size: int) -> tuple[dict[int, 
             return found, totals
 
 
-def read_newest(page: Callable[[int, int], Page], page_size: int) -> list[Body]:
-    """The newest items of a list that is sorted by id, in whichever direction: its first page, or its last.
+def read_newest(page: Callable[[int, int], Page], page_size: int) -> tuple[list[Body], bool]:
+    """The newest items of a list that is sorted by id, in whichever direction: its first page, or its last. And whether
+    that is all there is.
 
     The first page also says how many items this server gives on one, which may be fewer than were asked for.
     """
     total, first = page(1, page_size)
     ids = list(first)
     newest_first = len(ids) > 1 and ids == sorted(ids, reverse=True)
-    if not ids or len(ids) >= total or newest_first:
-        return list(first.values())
+    whole = len(ids) >= total
+    if not ids or whole or newest_first:
+        return list(first.values()), whole
     size = _with_the_fullest_last_page(total, len(ids))
     _, last = page(-(-total // size), size)
-    return list(last.values())
+    return list(last.values()), False
 
 
 def _with_the_fullest_last_page(total: int, most: int) -> int:

@@ -36,6 +36,7 @@ def create(work: Work) -> None:
         preflight.check_pools(work.world, [work.pool])
         try:
             found = _first_to_be_had(work)
+            work.is_new = True
         except NameTaken:
             found = _existing(work)
     if found is None:
