@@ -12,6 +12,7 @@ from rich.text import Text
 
 from fleet.cli.exits import OK, with_verdict
 from fleet.cli.options import InventoryOption
+from fleet.cli.story import note
 from fleet.cli.wiring import load_inventory, open_world, state_folder
 from fleet.core import inventory_rules as rules
 from fleet.core.errors import Refused
@@ -57,7 +58,7 @@ def install(every: EveryOption = None, only_down: OnlyDownOption = False, invent
     _say(line)
     _say(f"in your crontab: the log is {state_folder() / wanted.name}.log")
     if minutes > wanted.cron.minutes:
-        _note(f"passes plan for every {wanted.cron.minutes} minutes: write cron.minutes = {minutes} in {path}")
+        note(f"passes plan for every {wanted.cron.minutes} minutes: write cron.minutes = {minutes} in {path}")
     return OK
 
 
@@ -155,7 +156,3 @@ def _last_pass(option: str | None) -> str:
 
 def _say(text: str) -> None:
     Console(highlight=False, soft_wrap=True).print(Text(text))
-
-
-def _note(text: str) -> None:
-    Console(stderr=True, highlight=False, soft_wrap=True).print(Text(f"note: {text}"))

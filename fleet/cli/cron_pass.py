@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from fleet.cli.exits import FAILED, LOCKED, OK, code_of
-from fleet.cli.pass_report import carry_out, lines, worth_saying
+from fleet.cli.pass_report import carry_out, lines, tell, worth_saying
 from fleet.cli.wiring import load_inventory, open_world, state_folder
 from fleet.core.errors import FleetError, FleetLocked
 from fleet.core.inventory import Inventory
@@ -53,7 +53,8 @@ def _pass(option: str | None, *, only_down: bool) -> tuple[int, str]:
         if look.record.paused(look.seen.at):
             return OK, ""
         report = carry_out(look, quiet=True)
-        return code_of(report), _text(look, report) if worth_saying(report) else ""
+        said = (_text(look, report) if worth_saying(report) else "", tell(look))
+        return code_of(report), "\n".join(part for part in said if part)
 
 
 def _text(look: passes.Look, report: Report) -> str:

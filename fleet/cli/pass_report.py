@@ -4,9 +4,11 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from fleet.cli.story import telling
+from fleet.cli.wiring import teller
 from fleet.core.change import Plan, Verb
 from fleet.core.report import Report, Verdict
 from fleet.engine import passes
+from fleet.engine import telling as telling_of
 from fleet.engine.apply import apply
 from fleet.engine.passes import Look
 
@@ -17,6 +19,11 @@ def carry_out(look: Look, *, quiet: bool) -> Report:
         report = apply(look.world, look.plan.changes, look.machines, listen)
     passes.remember(look, report)
     return report
+
+
+def tell(look: Look) -> str:
+    """Tell people what came and went, as the inventory says. What went wrong with that, else nothing."""
+    return telling_of.after_pass(look, teller(look.world.inventory))
 
 
 def worth_saying(report: Report) -> bool:

@@ -8,8 +8,8 @@ from rich.console import Console
 from fleet.cli import show
 from fleet.cli.exits import NOT_AS_WANTED, OK, code_of, with_verdict
 from fleet.cli.options import InventoryOption, JsonOption, QuietOption
-from fleet.cli.pass_report import carry_out, lines, worth_saying
-from fleet.cli.story import looking
+from fleet.cli.pass_report import carry_out, lines, tell, worth_saying
+from fleet.cli.story import looking, note
 from fleet.cli.wiring import open_world, state_folder
 from fleet.core.change import Plan
 from fleet.core.report import Report
@@ -66,6 +66,8 @@ def _pass(
             return NOT_AS_WANTED if check and look.plan.todo else OK
         report = carry_out(look, quiet=quiet or json)
         _show_report(fleet, look.plan, report, quiet=quiet, json=json)
+        if untold := tell(look):
+            note(untold)
         return code_of(report)
 
 

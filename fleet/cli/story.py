@@ -103,3 +103,8 @@ def looking(what: str, *, quiet: bool = False) -> Iterator[Callable[[str], None]
 def say(sentence: str) -> None:
     """A line of a lab's own story."""
     Console(stderr=True, highlight=False).print(f"lab: {sentence}", markup=False, soft_wrap=True)
+
+
+def note(sentence: str) -> None:
+    """A line beside the answer."""
+    Console(stderr=True, highlight=False).print(f"note: {sentence}", markup=False, soft_wrap=True)

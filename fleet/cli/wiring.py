@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from fleet.edges.ssh import SshHosts
     from fleet.edges.ssh_keys import OperatorKey
     from fleet.edges.tailnet import TailnetHttp
+    from fleet.engine.telling import Tell
 
 
 class RealClock:
@@ -189,6 +190,23 @@ def secrets_for_hosts(inventory: Inventory) -> dict[str, Secret]:
     found = {key: _secret(inventory, source, key) for key, source in wanted.items()}
     check_cache_secret(inventory.cache, found)
     return found
+
+
+def teller(inventory: Inventory) -> "Tell | None":
+    """Tells people what passes find, as the inventory says; None when it says nobody. Its secrets are read when there
+    is something to tell: then it raises CredentialsError where they are missing."""
+    return (lambda message: open_notifier(inventory)(message)) if inventory.notify.wanted else None
+
+
+def open_notifier(inventory: Inventory) -> "Tell":
+    """The webhook or the command. Raises CredentialsError when a secret is missing, or is no address."""
+    from fleet.edges.notify import Command, Webhook
+
+    settings = inventory.notify
+    if settings.url is None:
+        return Command(settings.command, without_secrets(os.environ, inventory))
+    token = _secret(inventory, settings.token, "notify.token") if settings.token else None
+    return Webhook(_secret(inventory, settings.url, "notify.url"), token)
 
 
 def shipped(folder: str) -> dict[str, str]:

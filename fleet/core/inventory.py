@@ -289,6 +289,22 @@ class CronSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class NotifySettings:
+    """Who is told of findings that come and go: a webhook at ``url`` (with ``token``, if it wants one), or a
+    ``command``. ``severity``: the least that is told, a word of ``core/health.py``."""
+
+    url: SecretSource | None = None
+    token: SecretSource | None = None
+    command: tuple[str, ...] = ()
+    severity: str = "warning"
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anybody is told."""
+        return self.url is not None or bool(self.command)
+
+
+@dataclass(frozen=True, slots=True)
 class Upkeep:
     """How hosts are kept fit. ``disk_warning``, ``disk_full``: percent of the disk (or of its inodes) in use from which
     it is told, and from which jobs are about to fail."""
@@ -316,6 +332,7 @@ class Inventory:
     max: int | None = None
     max_eur_per_hour: Decimal | None = None
     cron: CronSettings = CronSettings()
+    notify: NotifySettings = NotifySettings()
     upkeep: Upkeep = Upkeep()
     source: str = field(default="inventory.toml", compare=False)
     warnings: tuple[str, ...] = field(default=(), compare=False)

@@ -9,6 +9,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from fleet.core.inventory import Inventory
+from fleet.core.notify import State, read_told
 
 LAST_PASS = "last-pass"  # noqa: S105 - a tag's name
 PAUSED = "paused"
@@ -31,7 +32,8 @@ class Record:
     """``last_pass``: when a pass last ended well. ``paused_until``: None when not paused, 0 for ever.
 
     ``ghosts``: runner ids without a server, with the time of the pass that first saw them; ``devices``: likewise those
-    of the tailnet. ``kept``: whether there is something that keeps the record; without, there never was a machine.
+    of the tailnet. ``told``: findings that a person was told of, by their key. ``kept``: whether there is something
+    that keeps the record; without, there never was a machine.
     """
 
     last_pass: int | None = None
@@ -40,6 +42,7 @@ class Record:
     ghosts: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}))
     kept: bool = False
     devices: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    told: Mapping[str, State] = field(default_factory=lambda: MappingProxyType({}))
 
     def paused(self, at: datetime) -> bool:
         """Whether passes must do nothing now."""
@@ -71,6 +74,7 @@ def read_record(tags: Mapping[str, str]) -> Record:
             for key, text in tags.items()
             if key.startswith(DEVICE) and (since := _number(text))
         },
+        told=read_told(tags),
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from fleet.core.errors import HostOfAnother
 from fleet.core.inventory import HostState, Inventory, Pool, StaticHost
-from fleet.core.names import StaticName, Tag, gitea_hash
+from fleet.core.names import MachineName, StaticName, Tag, gitea_hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,14 @@ def static_hosts(inventory: Inventory) -> Mapping[str, Static]:
         for pool in inventory.pools
         for host in pool.hosts
     }
+
+
+def possible_names(inventory: Inventory) -> tuple[str, ...]:
+    """The names of all machines that there may be by this inventory."""
+    servers = (
+        str(MachineName(inventory.name, pool.name, n)) for pool in inventory.pools for n in range(1, pool.max + 1)
+    )
+    return (*servers, *static_hosts(inventory))
 
 
 def needs_cloud(inventory: Inventory) -> bool:

@@ -39,12 +39,14 @@ def look(world: World, *, only_down: bool, seen: Callable[[str], None], let_in: 
     return Look(now, observation, join(now.inventory, observation), record, plan)
 
 
-def _serving(look: Look) -> bool:
-    """Whether a static host can remember anything: one that is absent, or silent, cannot."""
-    return any(one.static and one.static.wanted and Tag.FLEET in one.tags for one in look.machines)
-
-
 def remember(look: Look, report: Report) -> None:
     """Write down when a pass last ended well: any computer's ``status`` says so, and when it is overdue."""
-    if not report.any(Verdict.FAILED, Verdict.REFUSED) and (look.world.has_cloud or _serving(look)):
+    if not report.any(Verdict.FAILED, Verdict.REFUSED) and can_remember(look):
         memory.write(look.world, {LAST_PASS: str(int(look.world.cloud.now().timestamp()))})
+
+
+def can_remember(look: Look) -> bool:
+    """Whether there is anything that keeps the fleet's record. Of static hosts those that are absent, or silent, can
+    remember nothing."""
+    serving = (one.static and one.static.wanted and Tag.FLEET in one.tags for one in look.machines)
+    return look.world.has_cloud or any(serving)

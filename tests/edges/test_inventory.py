@@ -19,6 +19,7 @@ from fleet.core.inventory import (
     GiteaSettings,
     HetznerSettings,
     Inventory,
+    NotifySettings,
     Pool,
     Registry,
     RunnerSettings,
@@ -274,7 +275,7 @@ def test_a_mistake_in_the_frame_is_told(text: str, problem: str) -> None:
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("colour = 1", "colour: is an unknown key (known: name, gitea, hetzner, ssh, tailnet, docker, proxy, registries, pools, cache, max, max_eur_per_hour, cron)"),
+        ("colour = 1", "colour: is an unknown key (known: name, gitea, hetzner, ssh, tailnet, docker, proxy, registries, pools, cache, max, max_eur_per_hour, cron, notify)"),
         ("dokcer.bip = 1", 'dokcer: is an unknown key (did you mean "docker"?)'),
         ("hetzner.tokn = 1", 'hetzner.tokn: is an unknown key (did you mean "token"?)'),
         ('gitea.scope = "organisation:x"', 'gitea.scope: "organisation" is unknown (did you mean "org"? known: instance, org, user, repo)'),
@@ -511,7 +512,14 @@ def test_the_example_shows_the_defaults() -> None:
     assert full.registries == (Registry("registry.example", "ci", FromEnv("FLEET_REGISTRY_PASSWORD")),)
     # The table that has an effect by being there:
     assert (full.tailnet, full.pools[0].tailnet) == (TailnetSettings(), True)
-    bare = replace(full, ssh=replace(full.ssh, passphrase=None), max=None, max_eur_per_hour=None, registries=())
+    bare = replace(
+        full,
+        ssh=replace(full.ssh, passphrase=None),
+        notify=NotifySettings(),
+        max=None,
+        max_eur_per_hour=None,
+        registries=(),
+    )
     bare = replace(bare, tailnet=None, pools=(replace(bare.pools[0], schedule=(), hosts=(), tailnet=False),))
     assert bare == as_it_is
     assert full.pools[0].hosts == (StaticHost("desk", "desk.example", "root", 22, HOST_KEY),)

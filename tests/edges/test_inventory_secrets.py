@@ -10,8 +10,11 @@ LITERAL = "s3cr3t-of-tests"
 PLAIN = 'name = "ci"\ngitea.url = "https://gitea.example"\n'
 POOL = "\n[pools.build]\n"
 
-NAMED = {"registries.password": '[registries."registry.example"]\nuser = "ci"\npassword = {}\n'}
-"""Tables with names of their own: how a key of one is written."""
+NAMED = {
+    "registries.password": '[registries."registry.example"]\nuser = "ci"\npassword = {}\n',
+    "notify.token": '[notify]\nurl = {{ env = "A_URL" }}\ntoken = {}\n',
+}
+"""Keys of tables with names of their own, and one that goes with another: how it is written."""
 
 
 def written(key: str, value: str) -> str:

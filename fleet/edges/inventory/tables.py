@@ -12,6 +12,7 @@ from fleet.edges.inventory.base import Machines, SecretKey, Table, context
 from fleet.edges.inventory.cache import CacheTable
 from fleet.edges.inventory.docker import DockerTable
 from fleet.edges.inventory.hosts import refuse_shared
+from fleet.edges.inventory.notify import NotifyTable
 from fleet.edges.inventory.pool import PoolTable
 from fleet.edges.inventory.tailnet import Route, TailnetTable, reached_inside_or
 from fleet.edges.inventory.trust import ProxyTable, RegistryName, RegistryTable, certificates
@@ -84,6 +85,7 @@ class InventoryTable(Table):
     max: Machines | None = None
     max_eur_per_hour: Annotated[Decimal, PlainValidator(rules.euros)] | None = None
     cron: CronTable = Field(default_factory=CronTable)
+    notify: NotifyTable = Field(default_factory=NotifyTable)
 
     @field_validator("ssh")
     @classmethod

@@ -21,6 +21,7 @@ from fleet.core.runner_version import RunnerImage, engine_for, read_runner, warn
 from fleet.edges.inventory.cache import cache_of
 from fleet.edges.inventory.docker import docker_of
 from fleet.edges.inventory.hosts import host_of
+from fleet.edges.inventory.notify import notify_of
 from fleet.edges.inventory.pool import PoolTable
 from fleet.edges.inventory.tables import GiteaTable, InventoryTable, SshTable
 from fleet.edges.inventory.tailnet import tailnet_of
@@ -43,6 +44,7 @@ def inventory_of(table: InventoryTable, source: str) -> Inventory:
         max=table.max,
         max_eur_per_hour=table.max_eur_per_hour,
         cron=CronSettings(table.cron.minutes, table.cron.ping_url, tuple(table.cron.alert)),
+        notify=notify_of(table.notify),
         source=source,
         warnings=tuple(sentence for sentence in warnings if sentence),
     )
