@@ -17,6 +17,9 @@ from tests.cli.terminal import children
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 DOCUMENTS = tuple(sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]))
+BY_HAND = tuple(path for path in DOCUMENTS if path.parent.name != "reference")
+"""Without the pages that are written from the program."""
+
 EXAMPLE = ROOT / "inventory.example.toml"
 
 WIDEST = 80
@@ -42,6 +45,7 @@ LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)")
 BETWEEN_COMMANDS = re.compile(r'&&|\$\(|[;|()"]| >+ ')
 ASSIGNMENTS = re.compile(r"^(?:\w+=\S* )*")
 
+in_each_written_by_hand = pytest.mark.parametrize("path", BY_HAND, ids=lambda path: str(path.relative_to(ROOT)))
 in_each_document = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 
 
@@ -75,7 +79,7 @@ def _commands(lines: Iterator[str], program: str) -> Iterator[list[str]]:
 def _said_to_fleet() -> list[str]:
     """Each different command line of the documents and of the example, without its first word."""
     example = iter(INLINE.findall(EXAMPLE.read_text("utf-8")))
-    lines = chain(*map(_typed, DOCUMENTS), example)
+    lines = chain(*map(_typed, BY_HAND), example)
     return sorted({" ".join(words) for words in _commands(lines, "fleet") if words})
 
 
@@ -132,7 +136,7 @@ def test_a_link_leads_to_a_file_that_is_there(path: Path) -> None:
     assert not missing
 
 
-@in_each_document
+@in_each_written_by_hand
 def test_no_line_of_a_code_block_is_wider_than_a_terminal(path: Path) -> None:
     wide = [line for block in _blocks(path) for line in block.splitlines() if len(line) > WIDEST]
     assert not wide

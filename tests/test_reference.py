@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.reference.pages import FILES, ROOT
+from tests.reference.pages import FILES
+from tests.reference.places import ROOT
 
 
 @pytest.mark.parametrize("path", FILES)

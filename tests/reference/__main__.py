@@ -1,6 +1,7 @@
 """Write the reference."""
 
-from tests.reference.pages import FILES, ROOT
+from tests.reference.pages import FILES
+from tests.reference.places import ROOT
 
 for path, text in FILES.items():
     (ROOT / path).parent.mkdir(parents=True, exist_ok=True)
