@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from fleet.cli.folders import config_folder
 from fleet.cli.folders import state_folder as state_folder
+from fleet.core.docker_seen import DockerSeen
 from fleet.core.errors import CredentialsError
 from fleet.core.inventory import HetznerSettings, Inventory
 from fleet.core.names import gitea_hash
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from fleet.edges.no_cloud import NoCloud
     from fleet.edges.own_key import OwnKey
     from fleet.edges.ssh import SshHosts
+    from fleet.edges.ssh_host import SshHost
     from fleet.edges.ssh_keys import OperatorKey
     from fleet.edges.tailnet import TailnetHttp
     from fleet.engine.telling import Tell
@@ -167,14 +169,20 @@ def open_hosts(inventory: Inventory) -> "SshHosts":
     """Logs in with the key as it is now."""
     from fleet.edges.ssh import SshHosts
 
-    return SshHosts(open_key(inventory))
+    return SshHosts(open_key(inventory), docker=_look_at_docker)
 
 
 def only_with(key: "OperatorKey") -> "SshHosts":
     """Logs in with this key and no other: a login proves that it opens."""
     from fleet.edges.ssh import SshHosts
 
-    return SshHosts(key, alone=True)
+    return SshHosts(key, alone=True, docker=_look_at_docker)
+
+
+def _look_at_docker(host: "SshHost") -> DockerSeen:
+    from fleet.edges import docker_api
+
+    return docker_api.look(host)
 
 
 def _secret(inventory: Inventory, source: SecretSource, what: str) -> Secret:

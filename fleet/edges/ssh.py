@@ -16,6 +16,7 @@ import paramiko
 from paramiko.pkey import UnknownKeyType
 from paramiko.ssh_exception import IncompatiblePeer
 
+from fleet.core.docker_seen import DockerSeen
 from fleet.core.errors import HostError, LoginRefused, WrongHostKey
 from fleet.core.orders import Target
 from fleet.core.secret import Secret
@@ -23,7 +24,7 @@ from fleet.core.ssh_key import fingerprint
 from fleet.edges import ssh_identities as identities
 from fleet.edges import ssh_keys, ssh_line
 from fleet.edges.openssh import OpenSsh
-from fleet.edges.ssh_host import SshHost, hang_up, place, silent
+from fleet.edges.ssh_host import LookAtDocker, SshHost, hang_up, place, silent
 from fleet.edges.ssh_keys import OperatorKey
 from fleet.edges.ssh_line import Line
 from fleet.edges.ssh_route import Hop, route
@@ -45,7 +46,7 @@ class SshHosts:
     """Opens connections, from many threads at once. ``connect_timeout``: seconds for each step of opening.
 
     ``openssh``: says how static hosts are reached. ``alone``: no other key than ours is offered, which then proves that
-    it opens.
+    it opens. ``docker``: asks a host's Docker, given here because that edge uses this one.
     """
 
     def __init__(
@@ -56,7 +57,9 @@ class SshHosts:
         lock_folder: str = "/run/lock",
         openssh: OpenSsh | None = None,
         alone: bool = False,
+        docker: LookAtDocker = lambda _host: DockerSeen(trouble="not asked"),
     ) -> None:
+        self._docker = docker
         self._alone = alone
         self._key = key
         self._timeout = connect_timeout
@@ -79,7 +82,7 @@ class SshHosts:
             assert client is not None
             reached = replace(target, address=hop.address, port=hop.port, user=hop.user)
             kept = ends.pop_all()
-        return SshHost(reached, client, kept, timeout=self._timeout, lock_folder=self._lock_folder)
+        return SshHost(reached, client, kept, timeout=self._timeout, lock_folder=self._lock_folder, docker=self._docker)
 
     def public_key(self) -> str:
         """The public half of the key we log in with (made on first use), as an OpenSSH line."""

@@ -13,6 +13,7 @@ from types import TracebackType
 
 import paramiko
 
+from fleet.core.docker_seen import DockerSeen
 from fleet.core.errors import CommandFailed, HostError, HostLocked, HostSilent
 from fleet.core.orders import Result, Target
 from fleet.edges import ssh_channel
@@ -30,6 +31,10 @@ HELD = b"held\n"
 """What the lock's command says once it has the lock."""
 
 
+LookAtDocker = Callable[["SshHost"], DockerSeen]
+"""Asks a host's Docker, through its connection."""
+
+
 class SshHost:
     """One connection; ``ends`` is what its end is made of. Commands may run at the same time from several threads."""
 
@@ -41,8 +46,10 @@ class SshHost:
         *,
         timeout: float,
         lock_folder: str,
+        docker: LookAtDocker,
     ) -> None:
         self._target = target
+        self._look_at_docker = docker
         self._client = client
         self._ends = ends
         self._timeout = timeout
@@ -50,10 +57,24 @@ class SshHost:
         self._slots = threading.BoundedSemaphore(CHANNELS)
         self._held: paramiko.Channel | None = None
 
-    @property
-    def client(self) -> paramiko.SSHClient:
-        """The connection itself, for the Docker edge."""
-        return self._client
+    def docker(self) -> DockerSeen:
+        """What the Docker of this host says. Raises HostSilent when the connection is lost."""
+        return self._look_at_docker(self)
+
+    def dial(self, command: str, timeout: float) -> paramiko.Channel:
+        """A channel to a command that is spoken with, as root; who asks for it ends it. ``timeout``: to get there."""
+        channel = self._open(command)
+        try:
+            self._start(channel, command, time.monotonic() + timeout)
+        except ssh_channel.Overdue as error:
+            ssh_channel.end(channel)
+            raise silent(self._target, f"{_brief(command)} did not start in {timeout:g} s") from error
+        return channel
+
+    def must_be_connected(self, command: str) -> None:
+        """Raises HostSilent when the connection was lost while ``command`` was spoken with."""
+        if not self._is_connected():
+            raise self._lost(command)
 
     def run(self, command: str, *, stdin: bytes = b"", timeout: float = 60) -> Result:
         """Run a shell command as root; the exit status is the verdict, -1 means a signal.
@@ -167,11 +188,13 @@ class SshHost:
         """A connection that died looks like a command that was killed, or like a short output."""
         if status != -1 and channel.eof_received:
             return
+        self.must_be_connected(command)
+
+    def _is_connected(self) -> bool:
         transport = self._client.get_transport()
         if transport is not None:
             transport.join(0.2)  # it closes its channels a moment before it says that it is dead
-        if transport is None or not transport.is_active():
-            raise self._lost(command)
+        return transport is not None and transport.is_active()
 
     def _lost(self, command: str) -> HostSilent:
         return silent(self._target, f"the connection was lost at {_brief(command)}")

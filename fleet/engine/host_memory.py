@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping
 
 from fleet.core.errors import CommandFailed
-from fleet.core.facts import read_memory
+from fleet.core.probe_answer import read_memory
 from fleet.core.setup import MEMORY
 from fleet.engine.ports import Host
 

@@ -8,7 +8,8 @@ from fleet.core.errors import FleetError, HostError, HostSilent
 from fleet.core.names import fleet_label, is_ours, read_machine_name
 from fleet.core.observation import Device, HostSeen, Observation, Runner, Server, ServerStatus
 from fleet.core.orders import Target
-from fleet.engine.world import World, probe, static_target
+from fleet.engine.probe import probe
+from fleet.engine.world import World, static_target
 
 WORKERS = 16
 
@@ -73,7 +74,7 @@ def _ask(world: World, name: str, where: Callable[[], Target], seen: Callable[[s
     try:
         parts = read_machine_name(name)
         wanted = world.wanted_for(name, parts.pool) if parts else None
-        facts = probe(world.sessions.get(where()), world.stack, wanted)
+        facts = probe(world.sessions.get(where()), world.stack, wanted, world.clock)
     except HostError as error:
         world.sessions.drop(name)  # it may be the connection alone that is broken: the next look opens a new one
         return error

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from fleet.core.belongings import Belongings
+from fleet.core.docker_seen import DockerSeen
 from fleet.core.firewall import Firewall, Rule
 from fleet.core.money import Catalog
 from fleet.core.observation import Device, EndedJobs, Job, Runner, Server
@@ -183,6 +184,9 @@ class Host(Protocol):
 
     def stream(self, command: str, on_line: Callable[[str], None], *, timeout: float = 1800) -> Result:
         """Run a shell command and give each line of its output to ``on_line`` as it comes."""
+
+    def docker(self) -> DockerSeen:
+        """What its Docker says. One that is not there or does not answer is in the value. Raises HostSilent."""
 
     def lock(self) -> AbstractContextManager[None]:
         """Hold this host's lock through an open channel. Raises HostLocked when another has it."""

@@ -14,7 +14,8 @@ from fleet.core.setup import HostWanted
 from fleet.core.static_hosts import Static
 from fleet.engine import host_memory
 from fleet.engine.ports import Host, Target
-from fleet.engine.world import World, probe, static_target
+from fleet.engine.probe import probe
+from fleet.engine.world import World, static_target
 
 
 @dataclass(slots=True)
@@ -126,7 +127,8 @@ class Work:
 
     def look(self) -> HostFacts:
         """The host's facts as they are now."""
-        self.facts = probe(self.host(), self.world.stack, self.world.wanted_for(self.name, self.change.pool))
+        wanted = self.world.wanted_for(self.name, self.change.pool)
+        self.facts = probe(self.host(), self.world.stack, wanted, self.world.clock)
         return self.facts
 
     def disconnect(self) -> None:

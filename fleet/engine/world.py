@@ -4,14 +4,14 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from fleet.core.errors import CommandFailed, FleetError, HostError, LoginRefused
-from fleet.core.facts import HostFacts, read_facts
+from fleet.core.errors import FleetError, HostError, LoginRefused
+from fleet.core.facts import HostFacts
 from fleet.core.inventory import Inventory, Pool, SshRoute
 from fleet.core.machine import Machine, address_by_tailnet
 from fleet.core.money import Catalog
 from fleet.core.names import Tag, gitea_hash, hostkey_line
 from fleet.core.observation import Observation, Server
-from fleet.core.setup import HostWanted, on_host, probe_arguments
+from fleet.core.setup import HostWanted, on_host
 from fleet.core.ssh_key import fingerprint_in
 from fleet.core.static_hosts import Static, static_hosts
 from fleet.engine.logins import Explain
@@ -202,14 +202,3 @@ class Shared:
             if what not in self._made:
                 self._made[what] = make()
             return self._made[what]
-
-
-def probe(host: Host, stack: Mapping[str, str], wanted: HostWanted | None) -> HostFacts:
-    """One read-only look at a host. Raises HostError when it did not come to its end: half of a look says no where
-    nothing is known."""
-    arguments = " ".join(probe_arguments(wanted)) if wanted else ""
-    answer = host.run(f"sh -s -- {arguments}", stdin=stack["probe.sh"].encode(), timeout=60)
-    if answer.status != 0:
-        said = answer.err.strip()[-300:]
-        raise CommandFailed(f"the host was not looked at to the end (exit {answer.status}): {said}".rstrip(": "))
-    return read_facts(answer.out)

@@ -1,5 +1,6 @@
-# What this host says about itself, as lines of KEY<TAB>VALUE. Read-only.
-# Arguments: "file:PATH" (its SHA-256), "package:NAME" (is it installed).
+# What this host says about itself, as lines of KEY<TAB>VALUE. Read-only; what Docker knows is asked of Docker.
+# Arguments: "file:PATH" (its SHA-256), "package:NAME" (is it installed), "cache:HOST:PORT" (does it answer),
+# "static:PORT" (a host of somebody's own: what is there beside us), "source:PATH" (is there a runner's record).
 say() { printf '%s\t%s\n' "$1" "$2"; }
 
 boot_state() {
@@ -8,17 +9,53 @@ boot_state() {
     if grep -q '"errors": \[\]' /run/cloud-init/result.json; then echo 0; else echo 1; fi
 }
 
+activity() {
+    { read -r setup; read -r docker; } <<END
+$(systemctl is-active fleet-setup.service docker.service 2>/dev/null)
+END
+    say setup_running "$setup"
+    say docker_active "$docker"
+}
+
+# Memory in KiB, the load of five minutes, seconds since boot; oom_kills: processes that the kernel has ended since then.
+resources() {
+    awk '/^MemTotal:/ { print "memory_size\t" $2 }
+        /^MemAvailable:/ { print "memory_free\t" $2 }
+        $1 == "oom_kill" { print "oom_kills\t" $2 }
+        /^processor/ { cores++ }
+        FILENAME ~ /loadavg$/ { print "load\t" $2 }
+        FILENAME ~ /uptime$/ { print "uptime\t" int($1) }
+        END { print "cores\t" cores }' /proc/meminfo /proc/vmstat /proc/loadavg /proc/uptime /proc/cpuinfo 2>/dev/null
+}
+
+# Where Docker and containerd keep what they keep, and the root; sizes in KiB.
+disks() {
+    root=$(sed -n 's/.*"data-root": *"\([^"]*\)".*/\1/p' /etc/docker/daemon.json 2>/dev/null)
+    set -- "${root:-/var/lib/docker}" /var/lib/containerd /
+    for folder; do
+        shift
+        if [ -d "$folder" ]; then set -- "$@" "$folder"; fi
+    done
+    df -k --output=size,avail,itotal,iavail,file "$@" 2>/dev/null | while read -r size free inodes inodes_free folder; do
+        case $size in *[!0-9]*) continue ;; esac
+        say disk "$size $free $inodes $inodes_free $folder"
+    done
+}
+
+say clock "$(date +%s.%N)"
 say boot "$(boot_state)"
 . /etc/os-release
 say os "$ID"
 say os_version "${VERSION_ID:-}"
 say codename "${VERSION_CODENAME:-}"
 say arch "$(dpkg --print-architecture 2>/dev/null || uname -m)"
-say clock "$(date +%s)"
 say open_files "$(ulimit -H -n | grep '^[0-9]*$')"
-say setup_running "$(systemctl is-active fleet-setup.service 2>/dev/null)"
-say docker_active "$(systemctl is-active docker.service 2>/dev/null)"
+activity
+resources
+disks
+say bridge "$(ip -4 -o addr show docker0 2>/dev/null | sed 's/.*inet \([0-9.]*\).*/\1/')"
 [ -e /run/reboot-required ] && say reboot_needed yes
+[ -s /var/log/fleet-setup.log ] && say setup_began yes
 
 rules=$(nft list table inet fleet_guard 2>/dev/null)
 case $rules in *169.254.169.254*reject*fe80::a9fe:a9fe*reject*) say guarded yes ;; esac
@@ -27,36 +64,11 @@ if [ -r /root/.ssh/authorized_keys ]; then
     grep -v '^[[:space:]]*\(#\|$\)' /root/.ssh/authorized_keys | while read -r line; do say login "$line"; done
 fi
 
-for argument in "$@"; do
-    case $argument in
-        file:*)
-            path=${argument#file:}
-            if [ -r "$path" ]; then say file "$(sha256sum "$path")"; fi ;;
-        package:*)
-            name=${argument#package:}
-            case $(dpkg-query -W -f='${db:Status-Abbrev}' "$name" 2>/dev/null) in
-                ii*) say package "$name" ;;
-                hi*) say package "$name"; say held "$name" ;;
-            esac ;;
-    esac
-done
-
 # Only of static hosts: what was there before us.
-hand_made_runners() {
-    form='{{.Name}}|{{.Config.Image}}|{{index .Config.Labels "com.docker.compose.project"}}|{{range .Mounts}}{{.Source}},{{end}}'
-    docker ps --quiet | xargs -r docker inspect --format "$form" | while IFS='|' read -r name image project sources; do
-        case ${name#/} in fleet-runner|GITEA-ACTIONS-*) continue ;; esac
-        found=$(echo "$sources" | tr , '\n' | while read -r source; do
-            for file in "$source" "$source/.runner"; do
-                case $file in */.runner) [ ! -s "$file" ] || { echo "$file"; break 2; } ;; esac
-            done
-        done)
-        [ -n "$found" ] || case $image in
-            *act_runner*|*gitea/runner*|*gitea-runner*|*forgejo/runner*) ;;
-            *) continue ;;
-        esac
-        record=$([ -z "$found" ] || sed 's/"token": *"[^"]*"/"token": ""/' "$found" | base64 -w 0)
-        say hand_made "${name#/}|$image|$project|$found|$record"
+runner_record() {
+    for file in "$1" "$1/.runner"; do
+        case $file in */.runner) [ -s "$file" ] || continue ;; *) continue ;; esac
+        say record "$file|$(sed 's/"token": *"[^"]*"/"token": ""/' "$file" | base64 -w 0)"
     done
 }
 
@@ -73,23 +85,55 @@ port_users() {
         case $address in 127.*|'[::1]'*) continue ;; esac
         say port_user "process $(echo "$who" | sed 's/[^"]*"\([^"]*\)".*/\1/')"
     done
-    docker ps --filter "publish=$1" --format '{{.Names}} {{.Ports}}' | while read -r name ports; do
-        [ "$name" = fleet-runner ] && continue
-        case $ports in *127.0.0.1:"$1"-*) continue ;; esac
-        say port_user "container $name"
-    done
 }
 
+static() {
+    say static_port "$1"
+    [ ! -s /etc/docker/daemon.json ] || say daemon "$(base64 -w 0 /etc/docker/daemon.json)"
+    [ ! -s /var/lib/fleet/daemon.json ] || say daemon_added "$(base64 -w 0 /var/lib/fleet/daemon.json)"
+    runner_processes
+    port_users "$1" 2>/dev/null
+}
+
+# Whoever answers a question of HTTP with anything at all is there.
+answers() {
+    # shellcheck disable=SC2016 # bash fills it in
+    timeout 3 bash -c 'exec 3<>"/dev/tcp/$0/$1" && printf "GET / HTTP/1.0\r\n\r\n" >&3 && read -r line <&3 &&
+        [ -n "$line" ]' "$1" "$2" 2>/dev/null
+}
+
+files='' packages=''
 for argument in "$@"; do
+    what=${argument#*:}
     case $argument in
-        static:*)
-            [ ! -s /etc/docker/daemon.json ] || say daemon "$(base64 -w 0 /etc/docker/daemon.json)"
-            [ ! -s /var/lib/fleet/daemon.json ] || say daemon_added "$(base64 -w 0 /var/lib/fleet/daemon.json)"
-            runner_processes
-            port_users "${argument#static:}" 2>/dev/null
-            hand_made_runners 2>/dev/null ;;
+        file:*) files="$files $what" ;;
+        package:*) packages="$packages $what" ;;
+        cache:*) if answers "${what%:*}" "${what##*:}"; then say cache_answers yes; else say cache_answers no; fi ;;
+        source:*) runner_record "$what" ;;
+        static:*) static "$what" ;;
     esac
 done
+
+# Their names have no spaces in them: they are ours, or the distribution's.
+# shellcheck disable=SC2086
+[ -z "$files" ] || sha256sum -- $files 2>/dev/null | while read -r file; do say file "$file"; done
+
+compose=''
+while read -r name state version; do
+    case $state in ii*) say package "$name" ;; hi*) say package "$name"; say held "$name" ;; *) continue ;; esac
+    case $name:$version in
+        docker-compose:1.*) ;; # a program of its own, no part of docker
+        docker-compose:*|docker-compose-v2:*|docker-compose-plugin:*) compose=$version ;;
+    esac
+done <<END
+$(
+    # shellcheck disable=SC2086
+    [ -z "$packages" ] || dpkg-query -W -f='${Package} ${db:Status-Abbrev} ${Version}\n' $packages 2>/dev/null
+)
+END
+compose=${compose#*:}
+[ -n "$compose" ] || ! command -v docker >/dev/null || compose=$(docker compose version --short 2>/dev/null)
+say compose "${compose%%[-+~]*}"
 
 if [ -s /var/lib/fleet/memory ]; then
     while read -r line; do say memory "$line"; done </var/lib/fleet/memory
@@ -106,22 +150,5 @@ if command -v tailscale >/dev/null; then
     tailscale debug prefs 2>/dev/null | sed -n "s/^\t\"\($settings\)\": \"*\([^\",]*\)\"*,*$/\1 \2/p" |
         while read -r setting; do say tailnet_setting "$setting"; done
     ip -4 -o route show table 52 2>/dev/null | while read -r route _; do say tailnet_route "$route"; done
-fi
-
-df -Pk "$([ -d /var/lib/docker ] && echo /var/lib/docker || echo /)" | {
-    read -r _; read -r _ size _ free _
-    say disk_size "$size"; say disk_free "$free"
-}
-
-if docker_version=$(docker version --format '{{.Server.Version}}' 2>/dev/null); then
-    say docker "$docker_version"
-    say compose "$(docker compose version --short 2>/dev/null)"
-    say bridge "$(ip -4 -o addr show docker0 2>/dev/null | sed 's/.*inet \([0-9.]*\).*/\1/')"
-    docker image ls --digests --format '{{.Repository}}:{{.Tag}}
-{{.Repository}}@{{.Digest}}' | while read -r image; do say image "$image"; done
-    docker ps --filter name=GITEA-ACTIONS-TASK- --format '{{.Names}}' | while read -r task; do say task "$task"; done
-    format='{{.State.Status}}|{{.State.ExitCode}}|{{.RestartCount}}|{{index .Config.Labels "fleet.config"}}|{{.Config.Image}}'
-    [ -z "$(docker ps --quiet --filter name='^/?fleet-cache$')" ] || say serves_cache yes
-    container=$(docker container inspect --format "$format" fleet-runner 2>/dev/null) && say container "$container"
 fi
 exit 0

@@ -221,13 +221,18 @@ def test_a_server_that_somebody_stopped_is_started_again_without_a_word_to_the_r
     assert changes(as_is(machine(SERVED)), machine(SERVED)) == ()
 
 
+def where_it_is(wanted: HostWanted) -> set[str]:
+    """What asks whether the cache answers."""
+    return {one for one in probe_arguments(wanted) if one.startswith("cache:")}
+
+
 def test_what_no_longer_serves_is_taken_away_and_asked_for_either_way() -> None:
     once = machine(MIRRORED, "ci-build-1")
     now = machine(CacheSettings(), "ci-build-1", at="")
     gone = {one.path for one in now.gone}
     assert has(once) - has(now) <= gone | {MIRROR_UNIT}
     assert f"rm -f {MIRROR_UNIT} " in next(one.then for one in now.gone if one.path == MIRROR_FILE)
-    apart = {"package:docker-registry", f"file:{MIRROR_UNIT}"}
+    apart = {"package:docker-registry", f"file:{MIRROR_UNIT}", *where_it_is(once)}
     assert set(probe_arguments(once)) - apart <= set(probe_arguments(now))
     told_too = [one.what for one in drift(as_is(once), now)]
     assert "stop serving the fleet's cache" in told_too

@@ -3,15 +3,22 @@
 import base64
 import hashlib
 import json
+import os
 import shutil
+import socketserver
 import subprocess
+import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from fleet.core.facts import HostFacts, Registration, RunnerContainer, read_facts
+from fleet.core.docker_seen import Container, DockerSeen, Leftovers, Made, RunnerContainer
+from fleet.core.facts import Disk, HostFacts, Memory, Registration
+from fleet.core.probe_answer import read_facts
 from fleet.core.setup import probe_arguments
+from fleet.core.setup.values import JobContainers
 from tests.core.builders import STACK, wanted
 
 
@@ -33,27 +40,39 @@ setup_running\tinactive
 docker_active\tactive
 reboot_needed\tyes
 guarded\tyes
-serves_cache\tyes
+cache_answers\tno
+setup_began\tyes
+memory_size\t8000
+memory_free\t6000
+oom_kills\t3
+load\t0.25
+cores\t4
+uptime\t3600
 file\taaaa  /opt/fleet/compose.yaml
 file\tbbbb  /opt/fleet/with space
 package\tdocker.io
 package\tdocker-compose
 held\tdocker.io
 registration\t{encoded(RUNNER_FILE)}
-disk_size\t4000
-disk_free\t3000
-docker\t26.1.5
+disk\t4000 3000 1000 400 /var/lib/docker
+disk\t9000 8000 - - /a folder
 compose\t2.26.1
 bridge\t172.17.0.1
-image\tgitea/runner:4.1.0
-image\tnode:22
-task\tGITEA-ACTIONS-TASK-41
-container\trunning|0|2|abcd|gitea/runner:4.1.0
 """
+
+TASK = Container("GITEA-ACTIONS-TASK-41-WORKFLOW-ci", "node:22", "running", 1772452700)
+RUNNER = RunnerContainer(True, 0, 2, "abcd", "gitea/runner:4.1.0")
+DOCKER = DockerSeen(
+    version="26.1.5",
+    images=frozenset({"gitea/runner:4.1.0", "node:22"}),
+    containers=(TASK, Container("fleet-cache", "gitea/runner:4.1.0", "running", 0)),
+    runner=RUNNER,
+    volumes=(Made("GITEA-ACTIONS-TASK-7-WORKFLOW-ci", 1772400000),),
+)
 
 
 def test_the_whole_answer_is_read() -> None:
-    assert read_facts(WHOLE) == HostFacts(
+    assert read_facts(WHOLE, DOCKER) == HostFacts(
         boot="0",
         os_id="debian",
         os_version="13",
@@ -69,8 +88,20 @@ def test_the_whole_answer_is_read() -> None:
         images=frozenset({"gitea/runner:4.1.0", "node:22"}),
         files={"/opt/fleet/compose.yaml": "aaaa", "/opt/fleet/with space": "bbbb"},
         registration=Registration(7, "u-7", "ci-build-1", "https://gitea.example"),
-        container=RunnerContainer(True, 0, 2, "abcd", "gitea/runner:4.1.0"),
-        tasks=("GITEA-ACTIONS-TASK-41",),
+        container=RUNNER,
+        tasks=(TASK.name,),
+        task_containers=(TASK,),
+        leftovers=Leftovers(volumes=DOCKER.volumes),
+        disks=(
+            Disk("/var/lib/docker", 4000 * 1024, 3000 * 1024, 1000, 400),
+            Disk("/a folder", 9000 * 1024, 8000 * 1024),
+        ),
+        ram=Memory(8000 * 1024, 6000 * 1024, 3),
+        load=0.25,
+        cores=4,
+        uptime=3600,
+        setup_began=True,
+        cache_answers=False,
         disk_free=3000 * 1024,
         disk_size=4000 * 1024,
         clock=1772452800,
@@ -82,10 +113,10 @@ def test_the_whole_answer_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", ["", "no tab in it", "tomorrow\tsomething new\n", "clock\t\nopen_files\t\ndisk_free\t\n"]
+    "answer", ["", "no tab in it", "tomorrow\tsomething new\n", "clock\t\nopen_files\t\nmemory_free\t\nload\t\n"]
 )
 def test_what_is_missing_empty_or_unknown_leaves_a_fact_unknown(answer: str) -> None:
-    assert read_facts(answer) == HostFacts()
+    assert read_facts(answer, DockerSeen()) == HostFacts()
 
 
 @pytest.mark.parametrize(("boot", "booted"), [("0", True), ("2", True), ("-", True), ("1", False), ("", False)])
@@ -119,20 +150,10 @@ def test_a_runner_file_that_cannot_be_read_is_none(text: str) -> None:
     assert read_facts(f"registration\t{text}\n").registration is None
 
 
-@pytest.mark.parametrize(
-    ("text", "container"),
-    [
-        ("", None),
-        (
-            "exited|137|0|abcd|gitea/runner:4.1.0",
-            RunnerContainer(False, 137, 0, "abcd", "gitea/runner:4.1.0"),
-        ),
-        ("restarting|1|9||x", RunnerContainer(False, 1, 9, "", "x")),
-        ("running|0|0|abcd|a|b", RunnerContainer(True, 0, 0, "abcd", "a|b")),
-    ],
-)
-def test_the_state_of_the_container_is_read(text: str, container: RunnerContainer | None) -> None:
-    assert read_facts(f"container\t{text}\n").container == container
+def test_a_docker_that_gave_no_answer_leaves_its_facts_unknown() -> None:
+    read = read_facts(WHOLE, DockerSeen(trouble="Cannot connect to the Docker daemon"))
+    assert (read.docker, read.docker_trouble) == ("", "Cannot connect to the Docker daemon")
+    assert (read.container, read.tasks, read.images, len(read.leftovers)) == (None, (), frozenset(), 0)
 
 
 def run_probe(shell: str, *arguments: str) -> str:
@@ -154,8 +175,71 @@ def test_the_probe_speaks_in_lines_that_are_read(shell: str, tmp_path: Path) -> 
     assert read.boot in {"-", "", "0", "1"}
     assert abs(read.clock - time.time()) < 60
     assert 0 < read.disk_free <= read.disk_size
+    assert {"/"} <= {disk.folder for disk in read.disks}
+    assert 0 < read.ram.free <= read.ram.size
+    assert min(read.cores, read.uptime) > 0
     assert read.files == {str(file): hashlib.sha256(b"x").hexdigest()}
     assert read.packages == read.held == frozenset()
+
+
+class _Speaks(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        self.request.recv(100)
+        self.request.sendall(b"HTTP/1.0 401 Unauthorized\r\n\r\n")
+
+
+class _HangsUp(socketserver.BaseRequestHandler):
+    """As docker-proxy does, when nothing listens in the container."""
+
+    def handle(self) -> None:
+        self.request.recv(100)
+
+
+@pytest.mark.parametrize(("handler", "answers"), [(_Speaks, True), (_HangsUp, False)])
+def test_a_cache_answers_when_it_says_anything_at_all(
+    handler: type[socketserver.BaseRequestHandler], answers: bool
+) -> None:
+    with socketserver.TCPServer(("127.0.0.1", 0), handler) as server:
+        port = server.server_address[1]
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        assert read_facts(run_probe("sh", f"cache:127.0.0.1:{port}")).cache_answers is answers
+        thread.join()
+    assert read_facts(run_probe("sh", f"cache:127.0.0.1:{port}")).cache_answers is False
+    assert read_facts(run_probe("sh")).cache_answers is None
+
+
+PACKAGES = """\
+docker-cli ii  26.1.5+dfsg1-9+b13
+docker.io hi  26.1.5+dfsg1-9+b13
+docker-compose ii  {compose}
+git-lfs rc  3.6.1-1
+"""
+
+
+@pytest.mark.parametrize(
+    ("compose", "version"), [("2.26.1-4", "2.26.1"), ("5:2.40.0-1~debian.13~trixie", "2.40.0"), ("1.29.2-3", "2.99.0")]
+)
+def test_packages_are_asked_for_once_and_tell_compose_where_it_is_a_part_of_docker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compose: str, version: str
+) -> None:
+    for name, text in {
+        "dpkg-query": f"cat <<'E'\n{PACKAGES.format(compose=compose)}E",
+        "docker": "echo 2.99.0",
+    }.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    read = read_facts(run_probe("sh", "package:docker.io", "package:git-lfs"))
+    assert read.packages == {"docker-cli", "docker.io", "docker-compose"}
+    assert read.held == {"docker.io"}
+    assert read.compose == version
+
+
+def test_the_probe_asks_where_jobs_find_the_cache() -> None:
+    assert "cache:172.17.0.1:8088" in probe_arguments(wanted())
+    elsewhere = replace(wanted(), jobs=JobContainers(cache="https://cache.example/"))
+    assert not [one for one in probe_arguments(elsewhere) if one.startswith("cache:")]
 
 
 def test_the_probe_is_asked_about_every_file_and_package() -> None:

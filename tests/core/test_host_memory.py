@@ -4,7 +4,7 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from fleet.core.facts import read_memory
+from fleet.core.probe_answer import read_memory
 from tests.core.builders import STACK
 
 

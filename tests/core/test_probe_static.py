@@ -4,11 +4,15 @@ import base64
 import json
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from fleet.core.facts import HandMade, HostFacts, Registration, read_facts
+from fleet.core.docker_seen import Container, DockerSeen, Published
+from fleet.core.facts import HandMade, HostFacts, Registration
+from fleet.core.probe_answer import read_facts
 from tests.core.builders import STACK
 
 RECORD = {"id": 5, "uuid": "u-5", "name": "desk", "token": "s3cret", "address": "https://gitea.example"}
@@ -28,25 +32,20 @@ def host(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def probed(host: Path) -> HostFacts:
+def probed(host: Path, *containers: Container) -> HostFacts:
     environment = {**os.environ, "PATH": f"{host}:{os.environ['PATH']}"}
+    sources = [f"source:{path}" for one in containers for path in one.mounts]
     done = subprocess.run(
-        ["sh", "-s", "--", "static:8088"], input=STACK["probe.sh"], capture_output=True, text=True, env=environment,
-        check=True,
+        ["sh", "-s", "--", "static:8088", *sources], input=STACK["probe.sh"], capture_output=True, text=True,
+        env=environment, check=True,
     )  # fmt: skip
     assert "s3cret" not in done.stdout
     assert base64.b64encode(b"s3cret").decode().rstrip("=") not in done.stdout
-    return read_facts(done.stdout)
+    return read_facts(done.stdout, DockerSeen("26.1.5", containers=containers))
 
 
-def containers(host: Path, *inspected: str, publishing: str = "") -> None:
-    lines = "\n".join(inspected)
-    program(
-        host,
-        "docker",
-        f'case "$*" in\n"ps --quiet") echo one ;;\ninspect*) cat <<"END"\n{lines}\nEND\n;;\n'
-        f'*publish=8088*) printf "%b" "{publishing}" ;;\nversion*) exit 1 ;;\nesac',
-    )
+def container(name: str, image: str, *mounts: str, **more: Any) -> Container:
+    return replace(Container(name, image, "running", 0, mounts=mounts), **more)
 
 
 def test_a_host_where_nothing_runs_says_nothing(host: Path) -> None:
@@ -55,36 +54,41 @@ def test_a_host_where_nothing_runs_says_nothing(host: Path) -> None:
 
 
 def test_a_runner_is_known_by_the_record_in_one_of_its_mounts_and_its_token_stays_there(host: Path) -> None:
-    data = host / "data"
+    data = host / "data of ci"
     data.mkdir()
     (data / ".runner").write_text(json.dumps(RECORD, indent=2))
-    containers(host, f"/desk_1|registry.example/ours:1|ci|/var/run/docker.sock,{data},")
+    desk = container("desk_1", "registry.example/ours:1", "/var/run/docker.sock", str(data), project="ci")
     record = Registration(5, "u-5", "desk", "https://gitea.example")
-    assert probed(host).hand_made == (HandMade("desk_1", "registry.example/ours:1", "ci", f"{data}/.runner", record),)
+    expected = HandMade("desk_1", "registry.example/ours:1", "ci", f"{data}/.runner", record)
+    assert probed(host, desk).hand_made == (expected,)
 
 
 def test_the_record_may_be_mounted_alone(host: Path) -> None:
     (host / ".runner").write_text(json.dumps(RECORD))
-    containers(host, f"/desk_1|gitea/act_runner:0.2.11||{host}/.runner,")
-    (found,) = probed(host).hand_made
+    (found,) = probed(host, container("desk_1", "gitea/act_runner:0.2.11", f"{host}/.runner")).hand_made
     assert (found.file, found.project) == (f"{host}/.runner", "")
 
 
 @pytest.mark.parametrize("image", ["gitea/act_runner:0.2.11", "docker.io/gitea/runner:4.1.0", "x/forgejo/runner:3"])
 def test_a_runner_is_known_by_its_image_too(host: Path, image: str) -> None:
-    containers(host, f"/desk_1|{image}|ci|/nowhere,")
-    (found,) = probed(host).hand_made
+    (found,) = probed(host, container("desk_1", image, "/nowhere")).hand_made
     assert (found.image, found.registration) == (image, None)
 
 
-def test_ours_its_tasks_and_all_else_are_none(host: Path) -> None:
-    containers(
-        host,
-        "/fleet-runner|gitea/runner:4.1.0|fleet|/opt/fleet/data,",
-        "/GITEA-ACTIONS-TASK-1|gitea/runner:4.1.0||",
-        "/web|nginx:1|web|/srv/web,",
+def test_ours_its_tasks_what_is_stopped_and_all_else_are_none(host: Path) -> None:
+    others = (
+        container("fleet-runner", "gitea/runner:4.1.0", "/opt/fleet/data"),
+        container("fleet-cache", "gitea/runner:4.1.0"),
+        container("GITEA-ACTIONS-TASK-1", "gitea/runner:4.1.0"),
+        container("old", "gitea/runner:4.1.0", state="exited"),
+        container("web", "nginx:1", "/srv/web"),
     )
-    assert probed(host).hand_made == ()
+    assert probed(host, *others).hand_made == ()
+
+
+def test_of_a_host_that_is_ours_nobody_asks_for_runners_made_by_hand() -> None:
+    seen = DockerSeen("26.1.5", containers=(container("desk_1", "gitea/act_runner:0.2.11"),))
+    assert read_facts("boot\t0\n", seen).hand_made == ()
 
 
 @pytest.mark.parametrize(
@@ -102,13 +106,14 @@ def test_who_listens_where_the_cache_will_is_told(host: Path, line: str, user: t
 
 
 @pytest.mark.parametrize(
-    ("publishing", "user"),
+    ("one", "user"),
     [
-        ("web 0.0.0.0:8088->80/tcp\\n", ("container web",)),
-        ("web 127.0.0.1:8088->80/tcp\\n", ()),
-        ("fleet-runner 172.17.0.1:8088->8088/tcp\\n", ()),
+        (container("web", "nginx:1", ports=(Published("192.0.2.1", 8088),)), ("container web",)),
+        (container("web", "nginx:1", ports=(Published("192.0.2.1", 80),)), ()),
+        (container("web", "nginx:1", ports=(Published("127.0.0.1", 8088),)), ()),
+        (container("web", "nginx:1", state="exited", ports=(Published("192.0.2.1", 8088),)), ()),
+        (container("fleet-runner", "gitea/runner:4.1.0", ports=(Published("172.17.0.1", 8088),)), ()),
     ],
 )
-def test_a_container_that_publishes_the_port_is_told(host: Path, publishing: str, user: tuple[str, ...]) -> None:
-    containers(host, publishing=publishing)
-    assert probed(host).port_users == user
+def test_a_container_that_publishes_the_port_is_told(host: Path, one: Container, user: tuple[str, ...]) -> None:
+    assert probed(host, one).port_users == user

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from fleet.core.facts import read_facts
 from fleet.core.inventory import GiteaSettings, Inventory, TailnetSettings
 from fleet.core.lifecycle import OF_TAILNET
 from fleet.core.plan import plan_down, plan_up
+from fleet.core.probe_answer import read_facts
 from fleet.core.setup import HostWanted, drift, first_changes, host_wanted
 from fleet.core.setup.tailnet import TAILSCALE_KEY
 from fleet.core.tailnet import OFFICIAL, Standing, TailnetFacts, names, overlaps, standing

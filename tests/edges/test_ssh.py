@@ -394,9 +394,12 @@ def test_hosts_give_public_keys_and_make_host_keys(hosts: SshHosts, operator: Op
     assert public.startswith("ssh-ed25519 ")
 
 
-def test_docker_can_open_its_own_channel(host: SshHost) -> None:
-    transport = host.client.get_transport()
-    assert transport is not None
-    with closing(transport.open_session()) as channel:
-        channel.exec_command("echo raw")
+def test_a_command_can_be_spoken_with(host: SshHost) -> None:
+    with closing(host.dial("cat", 5)) as channel:
+        channel.sendall(b"raw\n")
         assert channel.recv(10) == b"raw\n"
+
+
+def test_a_command_that_does_not_start_in_time_is_silence(host: SshHost) -> None:
+    with pytest.raises(HostSilent, match="did not start in"):
+        host.dial("never answer", 0.2)

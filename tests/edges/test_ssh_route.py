@@ -181,7 +181,7 @@ def test_what_openssh_would_offer_is_offered_after_our_own_key(operator: Operato
         known = known_hosts(tmp_path, server)
         desk = Settings("127.0.0.1", "ann", server.port, known_hosts=known, identities=(tmp_path / "no", key))
         with hosts(operator, tmp_path, {"desk": desk}).connect(DESK) as host:
-            assert host.client.get_transport() is not None
+            host.must_be_connected("login")
         assert list(dict.fromkeys(server.attempts)) == [operator.public_line(), public]
 
 

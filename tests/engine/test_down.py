@@ -12,8 +12,8 @@ from fleet.cli import exits
 from fleet.cli.down import BETWEEN_LOOKS
 from fleet.core.facts import HostFacts
 from fleet.core.report import Verdict
+from fleet.engine import probe as probe_module
 from fleet.engine import work as work_module
-from fleet.engine import world as world_module
 from tests.engine.checks import (
     assert_gone,
     assert_nothing_lost,
@@ -307,7 +307,7 @@ def test_where_gitea_cannot_disable_a_runner_that_is_there_again_is_not_stopped_
             comes_back(world, host, arrive)
         return real(*arguments)
 
-    real = world_module.probe
+    real = probe_module.probe
     with pytest.MonkeyPatch.context() as patch:
         host.mute = ""
         patch.setattr(work_module, "probe", probe)

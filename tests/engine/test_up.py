@@ -40,6 +40,7 @@ def test_a_pass_with_nothing_to_do_opens_one_session_and_makes_four_calls_to_the
         "gitea.runners",
         "gitea.jobs",
         "hosts.connect",
+        "host.docker",
         "host.probe",
         "cloud.now",
     ]

@@ -31,6 +31,7 @@ READS = frozenset(
         "hosts.public_key",
         "host.lock",
         "host.unlock",
+        "host.docker",
         "host.probe",
         "host.true",
         "host.wait for cloud-init",

@@ -1,17 +1,16 @@
 """The commands that the engine sends to a host: each has a name, and does to a ``FakeHost`` what it says."""
 
-import base64
-import json
 import re
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from fleet.core.facts import read_memory
 from fleet.core.orders import Result
+from fleet.core.probe_answer import read_memory
 from fleet.core.setup.trust import UPDATE_STORE
-from tests.fakes.host import DAEMON_FILE, GUARD_UNIT, LOGIN_FILES, MEMORY_FILE, RUNNER_FILE, ByHand, FakeHost
+from tests.fakes.host import GUARD_UNIT, LOGIN_FILES, RUNNER_FILE, FakeHost
+from tests.fakes.probe import probe
 from tests.fakes.tailscale import ARCHIVE_KEY, read_flags
 
 
@@ -86,7 +85,7 @@ _INSPECT = r"docker container inspect --format '\{\{\.State\.Running\}\}' fleet-
 def read(host: FakeHost, command: str, stdin: str, stack: Mapping[str, str]) -> Shell:
     """What this command is. Raises UnknownCommand."""
     if command.startswith("sh -s -- ") and stdin == stack["probe.sh"]:
-        return Shell("host.probe", lambda: Result(0, probe(host, command.split()[3:]), ""))
+        return Shell("host.probe", lambda: Result(0, probe(host, shlex.split(command)[3:]), ""))
     if command.startswith("sh -s -- ") and stdin == stack["login-key.sh"]:
         words = shlex.split(command)[3:]
         return Shell(f"host.{words[0]} key", lambda: _login_key(host, *words))
@@ -356,73 +355,3 @@ _COMMANDS: tuple[tuple[str, str, Action], ...] = (
     ("host.remove folder", r"rm -rf (?P<path>/opt/fleet|/var/lib/fleet)", _remove_folder),
     ("host.read .runner", rf"cat {re.escape(RUNNER_FILE)} 2>/dev/null", _cat_runner),
 )
-
-
-def probe(host: FakeHost, arguments: list[str]) -> str:
-    """What ``probe.sh`` prints on this host."""
-    lines = [("boot", _boot_state(host)), ("os", "debian"), ("os_version", "13"), ("codename", "trixie")]
-    lines += [("arch", "amd64"), ("open_files", "1048576"), ("docker_active", _activity(host))]
-    lines += [("guarded", "yes")] if host.guarded else []
-    lines += [("login", line) for line in host.disk.files.get(LOGIN_FILES[0], "").splitlines()]
-    for argument in arguments:
-        kind, _, what = argument.partition(":")
-        lines += {"file": _file, "package": _package, "static": _static}[kind](host, what)
-    lines += [("memory", line) for line in host.disk.files.get(MEMORY_FILE, "").splitlines()]
-    lines += host.tailscale.probe("/opt/fleet/tailnet" in host.disk.files)
-    lines += [*_registration(host), ("disk_size", "80000000"), ("disk_free", "60000000")]
-    if host.disk.docker:
-        lines += _docker(host)
-    return "".join(f"{key}\t{value}\n" for key, value in lines)
-
-
-def _boot_state(host: FakeHost) -> str:
-    if not host.booted:
-        return ""
-    return "1" if host.cloud_init_exit == 1 else "0"
-
-
-def _activity(host: FakeHost) -> str:
-    return "active" if host.disk.docker else "inactive"
-
-
-def _file(host: FakeHost, path: str) -> list[tuple[str, str]]:
-    digest = host.digest(path)
-    return [] if digest is None else [("file", f"{digest}  {path}")]
-
-
-def _static(host: FakeHost, _port: str) -> list[tuple[str, str]]:
-    daemon = host.disk.files.get(DAEMON_FILE, "")
-    lines = [("daemon", base64.b64encode(daemon.encode()).decode())] if daemon else []
-    added = host.disk.files.get("/var/lib/fleet/daemon.json", "")
-    lines += [("daemon_added", base64.b64encode(added.encode()).decode())] if added else []
-    by_hand = host.disk.by_hand
-    if by_hand is None or not by_hand.running:
-        return lines
-    record = json.dumps({**json.loads(host.disk.files[ByHand.FILE]), "token": ""})
-    encoded = base64.b64encode(record.encode()).decode()
-    return [*lines, ("hand_made", f"hand-made|gitea/act_runner:0.2.11|ci|{ByHand.FILE}|{encoded}")]
-
-
-def _package(host: FakeHost, name: str) -> list[tuple[str, str]]:
-    installed = [("package", name)] if name in host.disk.packages else []
-    return installed + ([("held", name)] if name in host.disk.held else [])
-
-
-def _registration(host: FakeHost) -> list[tuple[str, str]]:
-    content = host.disk.files.get(RUNNER_FILE)
-    if not content:
-        return []
-    shown = json.dumps({**json.loads(content), "token": ""})
-    return [("registration", base64.b64encode(shown.encode()).decode())]
-
-
-def _docker(host: FakeHost) -> list[tuple[str, str]]:
-    container = host.disk.container
-    lines = [("docker", "26.1.5"), ("compose", "2.26.1"), ("bridge", host.bridge)]
-    lines += [("image", image) for image in sorted(host.disk.images)]
-    lines += [("task", name) for name in host.tasks()]
-    lines += [("serves_cache", "yes")] if host.disk.serves_cache else []
-    if container is not None:
-        status = "running" if container.running else "exited"
-        lines.append(("container", f"{status}|0|0|{container.config}|{container.image}"))
-    return lines

@@ -71,6 +71,7 @@ class FakeHost:
     """One host. The first group of attributes are the faults a test may set.
 
     ``mute``: it does not answer on SSH, until "reset" or "rebuild", or for ever ("always").
+    ``docker_trouble``: why its Docker gives no answer. ``skew``: seconds that its clock is ahead. ``disk_free``: KiB.
     ``interrupted``: what restarted or killed something while a job ran.
     """
 
@@ -81,6 +82,11 @@ class FakeHost:
         self.cloud_init_exit = 0
         self.breaks_apt = False
         self.reaches_gitea = True
+        self.docker_trouble = ""
+        self.cache_silent = False
+        self.skew = 0.0
+        self.disk_free = 60_000_000
+        self.left_volumes: tuple[str, ...] = ()
         self.last_words = "cannot ping the Gitea instance server"
 
         self.host_key = host_key
@@ -115,6 +121,10 @@ class FakeHost:
     def busy(self) -> bool:
         """Whether a job runs here."""
         return self.process is not None and bool(self._gitea.running_on(self.process))
+
+    def now(self) -> float:
+        """By its own clock."""
+        return self._clock.now() + self.skew
 
     def lets_in(self, key: str) -> bool:
         """Whether it accepts this public key."""

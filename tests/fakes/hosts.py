@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 
 import yaml
 
+from fleet.core.docker_seen import DockerSeen
 from fleet.core.errors import HostLocked, HostSilent, LoginRefused, WrongHostKey
 from fleet.core.names import hostkey_line
 from fleet.core.observation import Server
 from fleet.core.orders import Result, Target
 from fleet.core.secret import Secret
-from tests.fakes import commands
+from tests.fakes import commands, probe
 from tests.fakes.calls import Calls
 from tests.fakes.clock import FakeClock
 from tests.fakes.gitea import Instance
@@ -168,6 +169,13 @@ class FakeSession:
         if not self._host.answers:
             self._clock.sleep(min(timeout, 60))
             raise HostSilent("the connection was lost: no answer")
+
+    def docker(self) -> DockerSeen:
+        return self._calls.make("host.docker", self._docker)
+
+    def _docker(self) -> DockerSeen:
+        self._must_be_alive(10)
+        return probe.docker(self._host)
 
     def lock(self) -> AbstractContextManager[None]:
         return self._lock()

@@ -4,6 +4,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from fleet.core.facts import HostFacts
 from fleet.core.inventory import DockerSource
@@ -168,4 +169,6 @@ def probe_arguments(wanted: HostWanted) -> tuple[str, ...]:
     static = (f"static:{wanted.cache_port}",) if wanted.static else ()
     gone = (path for file in wanted.gone for path in (file.path, file.going))
     paths = (*(file.path for file in wanted.files), *gone, DAEMON_JSON)
-    return (*(f"file:{path}" for path in paths), *(f"package:{name}" for name in packages), *static)
+    cache = urlsplit(wanted.jobs.cache)
+    asked = (f"cache:{cache.hostname}:{cache.port or 80}",) if cache.scheme == "http" else ()
+    return (*(f"file:{path}" for path in paths), *(f"package:{name}" for name in packages), *static, *asked)

@@ -1,0 +1,207 @@
+"""Asks the Docker of a host, through the ``docker`` library over our own SSH connection, whose host key is pinned.
+
+The library's own SSH transport would make a connection of its own, without our key, pin and time limits. Ours is a
+channel to ``docker system dial-stdio``, which joins it to the daemon's socket.
+"""
+
+import contextlib
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import docker.errors
+import paramiko
+import requests
+import urllib3
+from docker.api import APIClient
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection
+
+from fleet.core.docker_seen import OF_TASKS, RUNNER, Container, DockerSeen, Made, Published, RunnerContainer
+from fleet.edges import ssh_channel
+
+if TYPE_CHECKING:
+    from fleet.edges.ssh_host import SshHost
+
+DIAL = "exec docker system dial-stdio"
+
+OLDEST = "1.24"
+"""The first question names a version of the API, and its path does not: Docker tells its own there."""
+
+_NO_ANSWER = (docker.errors.DockerException, requests.RequestException, urllib3.exceptions.HTTPError)
+_NO_SENSE = (AttributeError, KeyError, TypeError, ValueError)
+
+
+def look(host: "SshHost", timeout: float = 15) -> DockerSeen:
+    """What Docker says. One that is not there, is down, or takes longer than ``timeout`` seconds is a ``trouble``.
+
+    Raises HostSilent when the connection itself is lost.
+    """
+    dial = _Dial(host, time.monotonic() + timeout)
+    try:
+        return _ask(dial)
+    except _NO_ANSWER as error:
+        host.must_be_connected(DIAL)
+        return DockerSeen(trouble=dial.complaint() or _brief(error, timeout))
+    except _NO_SENSE as error:
+        return DockerSeen(trouble=f"its answer cannot be read: {error!r}")
+    finally:
+        dial.end()
+
+
+def _ask(dial: "_Dial") -> DockerSeen:
+    version = _client(dial, OLDEST).version(api_version=False)
+    client = _client(dial, str(version["ApiVersion"]))
+    of_tasks = {"name": OF_TASKS}
+    return DockerSeen(
+        version=str(version["Version"]),
+        images=_images(client.images()),
+        containers=tuple(_container(one) for one in client.containers(all=True)),
+        runner=_runner(client),
+        volumes=tuple(map(_volume, client.volumes(of_tasks).get("Volumes") or ())),
+        networks=tuple(map(_network, client.networks(filters=of_tasks))),
+    )
+
+
+def _runner(client: APIClient) -> RunnerContainer | None:
+    try:
+        found = client.inspect_container(RUNNER)
+    except docker.errors.NotFound:
+        return None
+    state = found["State"]
+    return RunnerContainer(
+        running=state["Status"] == "running",
+        exit_code=int(state["ExitCode"]),
+        restarts=int(found["RestartCount"]),
+        config=_label(found["Config"], "fleet.config"),
+        image=str(found["Config"]["Image"]),
+        restarting=bool(state.get("Restarting")),
+        killed=bool(state.get("OOMKilled")),
+    )
+
+
+def _images(found: list[dict[str, Any]]) -> frozenset[str]:
+    """Each by its tags and its digests, as a person names them."""
+    return frozenset(name for one in found for name in (*(one["RepoTags"] or ()), *(one["RepoDigests"] or ())))
+
+
+def _container(one: Mapping[str, Any]) -> Container:
+    return Container(
+        name=str(one["Names"][0]).removeprefix("/"),
+        image=str(one["Image"]),
+        state=str(one["State"]),
+        created=int(one["Created"]),
+        project=_label(one, "com.docker.compose.project"),
+        config=_label(one, "fleet.config"),
+        mounts=tuple(mount["Source"] for mount in one.get("Mounts") or () if mount.get("Source")),
+        ports=tuple(
+            Published(str(port.get("IP", "")), int(port["PublicPort"]))
+            for port in one.get("Ports") or ()
+            if port.get("PublicPort") and port.get("Type") == "tcp"
+        ),
+    )
+
+
+def _label(one: Mapping[str, Any], name: str) -> str:
+    return str((one.get("Labels") or {}).get(name, ""))
+
+
+def _volume(one: Mapping[str, Any]) -> Made:
+    return Made(str(one["Name"]), _epoch(one.get("CreatedAt")))
+
+
+def _network(one: Mapping[str, Any]) -> Made:
+    return Made(str(one["Name"]), _epoch(one.get("Created")))
+
+
+def _epoch(text: object) -> int:
+    """Docker writes nanoseconds, which ``datetime`` reads no more than six digits of."""
+    try:
+        return int(datetime.fromisoformat(str(text)).timestamp())
+    except ValueError:
+        return 0
+
+
+def _brief(error: Exception, timeout: float) -> str:
+    if isinstance(error, requests.Timeout):
+        return f"Docker gave no answer in {timeout:g} s"
+    return " ".join(str(error).split())[:200]
+
+
+def _client(dial: "_Dial", version: str) -> APIClient:
+    client = APIClient(base_url="http://localhost:2375", version=version)
+    client.trust_env = False  # no proxy of ours lies between us and the other end of the channel
+    client.mount("http://", _Adapter(dial))
+    return client
+
+
+class _Dial:
+    """The one channel of a look, opened when the first question is asked. ``deadline``: ``time.monotonic()``."""
+
+    def __init__(self, host: "SshHost", deadline: float) -> None:
+        self._host = host
+        self._deadline = deadline
+        self._channel: paramiko.Channel | None = None
+        self.pool = _Pool("localhost", dial=self)
+
+    def left(self) -> float:
+        """Seconds until the deadline; never none at all, which would mean no limit."""
+        return max(self._deadline - time.monotonic(), 0.01)
+
+    def open(self) -> paramiko.Channel:
+        """The channel. What was said on one that ended is not said again: a look has one."""
+        if self._channel is not None:
+            raise ConnectionError("the channel has ended")
+        self._channel = self._host.dial(DIAL, self.left())
+        return self._channel
+
+    def complaint(self) -> str:
+        """Why the command over there ended; empty when it has not, or without a word."""
+        channel = self._channel
+        if channel is None or not (channel.closed or channel.eof_received):
+            return ""
+        with contextlib.suppress(OSError):
+            channel.settimeout(1)
+            return " ".join(channel.recv_stderr(ssh_channel.CHUNK).decode(errors="replace").split())[:200]
+        return ""
+
+    def end(self) -> None:
+        """End it, and with it the command over there."""
+        self.pool.close()
+        if self._channel is not None:
+            ssh_channel.end(self._channel)
+
+
+class _Connection(HTTPConnection):
+    """HTTP over the channel. urllib3 asks a socket whether it is readable to know that it is closed; a channel says."""
+
+    def __init__(self, *args: Any, dial: _Dial, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._dial = dial
+
+    def connect(self) -> None:
+        self.sock = self._dial.open()  # what is used of a socket, a channel has
+
+    @property
+    def is_connected(self) -> bool:
+        channel: Any = self.sock
+        return channel is not None and not channel.closed
+
+
+class _Pool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _Adapter(HTTPAdapter):
+    """All questions go through the one channel, and all of them together have one time limit."""
+
+    def __init__(self, dial: _Dial) -> None:
+        super().__init__()
+        self._dial = dial
+
+    def send(self, *args: Any, **more: Any) -> requests.Response:
+        return super().send(*args, **{**more, "timeout": self._dial.left()})
+
+    def get_connection_with_tls_context(self, *_args: Any, **_more: Any) -> urllib3.HTTPConnectionPool:
+        return self._dial.pool
