@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test fast thorough e2e bench mutants reference docker tailnet clean
+.PHONY: demo test fast thorough e2e bench pictures mutants reference docker tailnet clean
 
 demo: .venv/ready docker
 	$(BIN)/fleet lab demo
@@ -27,6 +27,10 @@ e2e: .venv/ready docker tailnet
 
 bench: .venv/ready docker
 	$(BIN)/python -m tests.bench
+
+# The real commands over made-up fleets, as SVG; a fast test says when they are out of date.
+pictures: .venv/ready
+	$(BIN)/python -m tests.pictures
 
 # Deliberate faults in the code, each of which some test must catch.
 mutants: .venv/ready

@@ -2,7 +2,6 @@
 
 import os
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +11,7 @@ from rich.text import Text
 
 from fleet.cli.exits import OK, with_verdict
 from fleet.cli.options import InventoryOption
+from fleet.cli.passes import passes
 from fleet.cli.story import note
 from fleet.cli.wiring import load_inventory, open_world, state_folder
 from fleet.core import inventory_rules as rules
@@ -146,12 +146,8 @@ def prove(path: Path) -> None:
 def _last_pass(option: str | None) -> str:
     with open_world(option) as world:
         record, now = memory.read(world), world.cloud.now()
-    if record.paused(now):
-        return f"passes of fleet {world.inventory.name} are paused: fleet resume"
-    if record.last_pass is None:
-        return "no pass has ended well yet"
-    ago = int(now.timestamp() - record.last_pass) // 60
-    return f"the last good pass was {ago} min ago, {datetime.fromtimestamp(record.last_pass, UTC):%Y-%m-%d %H:%M} UTC"
+    said = passes(record, now, world.inventory.cron.minutes)
+    return f"passes of fleet {world.inventory.name}: {said.text}{f' -> {said.hint}' if said.hint else ''}"
 
 
 def _say(text: str) -> None:

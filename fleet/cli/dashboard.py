@@ -1,55 +1,88 @@
 """The screen of ``fleet status``: what is seen in one look, as something to print, and as JSON."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from fleet.cli import show
 from fleet.cli.ages import age
+from fleet.cli.columns import Fitting, as_json
+from fleet.cli.findings_table import findings_table
+from fleet.cli.hinted import Hinted
+from fleet.cli.machine_columns import COLUMNS, Row
+from fleet.cli.passes import passes
 from fleet.core import health
 from fleet.core.change import Plan
-from fleet.core.health import Finding
+from fleet.core.health import Finding, Severity
 from fleet.core.machine import Machine, join
 from fleet.core.money import FREE
 from fleet.core.names import read_machine_name
-from fleet.core.observation import Job, JobState, Observation
+from fleet.core.observation import Observation
 from fleet.core.plan import plan_up
-from fleet.core.pricing import paid_minutes_left, server_price
+from fleet.core.pricing import server_price
 from fleet.core.record import Record
+from fleet.core.waiting import Wait
 from fleet.engine import firewall, memory, preflight
 from fleet.engine.observe import observe
+from fleet.engine.waiting import waits_now
 from fleet.engine.world import World
 
-OVERDUE = 3
-"""Passes that may be missed before we say so."""
+FORM = 1
+"""The form of the JSON. It counts up when a key goes or changes its meaning; new keys may come at any time."""
+
+GROUPS = 4
+"""Groups of waiting jobs that are told one by one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """One look at a fleet, and what should be done about it. ``world`` has the inventory of that moment."""
+    """One look at a fleet, and what should be done about it. ``world`` has the inventory of that moment.
+
+    ``gitea``: its version.
+    """
 
     world: World
     seen: Observation
     machines: tuple[Machine, ...]
     plan: Plan
     record: Record
+    gitea: str
 
     @property
-    def waiting(self) -> tuple[Job, ...]:
-        """Jobs ready for a runner, the oldest first."""
-        jobs = (job for job in self.seen.jobs or () if job.state is JobState.WAITING)
-        return tuple(sorted(jobs, key=lambda job: job.created))
+    def waits(self) -> tuple[Wait, ...]:
+        """Jobs ready for a runner, the oldest first, each with its reason."""
+        return waits_now(self.world, self.seen, self.machines, paused=self.record.paused(self.seen.at))
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What is not as wanted."""
-        return health.findings(self.machines, self.plan)
+        """What is not as wanted, errors first."""
+        found = health.findings(self.machines, self.plan)
+        return tuple(sorted(found, key=lambda one: list(Severity).index(one.severity)))
+
+    @property
+    def troubles(self) -> tuple[Finding, ...]:
+        """Those findings that are more than worth knowing."""
+        return tuple(one for one in self.findings if one.severity is not Severity.NOTE)
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """The machines, each with its findings."""
+        found, world = self.findings, self.world
+        return tuple(
+            Row(
+                machine,
+                self.seen.at,
+                world.catalog,
+                world.inventory.cache,
+                tuple(one for one in found if one.machine == machine.name),
+            )
+            for machine in self.machines
+        )
 
 
 def look(opened: World, seen: Callable[[str], None] = lambda _: None) -> Sight:
@@ -58,7 +91,8 @@ def look(opened: World, seen: Callable[[str], None] = lambda _: None) -> Sight:
     observation = observe(world, seen=seen)
     plan = plan_up(world.inventory, observation, world.catalog, world.wants(observation))
     plan = replace(plan, notes=(*plan.notes, *firewall.notes(world), *preflight.notes(world, observation)))
-    return Sight(world, observation, join(world.inventory, observation), plan, record)
+    machines = join(world.inventory, observation)
+    return Sight(world, observation, machines, plan, record, gitea=world.gitea.version())
 
 
 def only(sight: Sight, names: Sequence[str]) -> Sight:
@@ -75,137 +109,120 @@ def only(sight: Sight, names: Sequence[str]) -> Sight:
     return replace(sight, machines=machines, plan=replace(sight.plan, changes=changes))
 
 
-def screen(sight: Sight, *, wide: bool = False) -> RenderableType:
-    """All of it, 80 columns wide; ``wide`` adds columns that need more."""
-    parts: list[RenderableType] = [_header(sight)]
-    if sight.machines:
-        parts.append(_table(sight, wide=wide))
-    parts += _waiting(sight)
-    parts += _passes(sight)
-    parts += [Text("")] if sight.findings else []
-    parts += [_finding(found) for found in sight.findings]
-    parts += [Text(note, "dim") for note in sight.plan.notes]
+def screen(sight: Sight, *, wide: bool = False, rows: tuple[Row, ...] | None = None) -> RenderableType:
+    """All of it, with the columns that have room, from 80 characters on; ``wide`` has all columns, room or not.
+
+    ``rows``: only these machines have a row; the others are counted.
+    """
+    shown = sight.rows if rows is None else rows
+    parts: list[RenderableType] = [_title(sight), _summary(sight)]
+    if shown:
+        parts += [Text(), Fitting(COLUMNS, shown, wide=wide)]
+    if len(shown) < len(sight.machines):
+        names = {row.machine.name for row in shown}
+        others = [machine for machine in sight.machines if machine.name not in names]
+        parts.append(Text.assemble("and ", _machines(others), " that need a higher screen"))
+    if sight.findings:
+        parts += [Text(), findings_table(sight.findings)]
+    if sight.plan.notes:
+        parts += [Text(), *(Text(f"note: {note}", "dim") for note in sight.plan.notes)]
     return Group(*parts)
 
 
-def _header(sight: Sight) -> Text:
+def _title(sight: Sight) -> Text:
     world = sight.world
-    running = sum(len(machine.jobs) for machine in sight.machines)
-    cost = sum((server_price(m.server, world.catalog) for m in sight.machines if m.server), FREE)
-    jobs = f"{running} running, {len(sight.waiting)} waiting"
-    return Text.assemble(
-        (f"fleet {world.inventory.name}", "bold"),
-        f"  Gitea {world.gitea.version()}  {jobs}  €{cost.hour:.4f} per hour",
-    )
+    title = Text.assemble((f"fleet {world.inventory.name}", "bold"), f"  Gitea {sight.gitea}")
+    return title.append(f"  €{_hour(sight):.4f} per hour")
 
 
-def _waiting(sight: Sight) -> list[RenderableType]:
-    """How many wait for which labels, and the longest wait."""
-    if not sight.waiting:
-        return []
-    counts = Counter(", ".join(sorted(job.labels)) or "any runner" for job in sight.waiting)
-    asked = "; ".join(f"{number} for {labels}" for labels, number in sorted(counts.items()))
-    longest = age(sight.waiting[0].created, sight.seen.at)
-    return [Text.assemble(f"waiting: {asked}; the longest for {longest}. ", ("-> fleet jobs", "italic"))]
+def _hour(sight: Sight) -> float:
+    servers = (machine.server for machine in sight.machines if machine.server)
+    return float(sum((server_price(server, sight.world.catalog) for server in servers), FREE).hour)
 
 
-def _passes(sight: Sight) -> list[RenderableType]:
-    """When the last pass was, on whatever computer; nothing where passes never ran."""
+def _summary(sight: Sight) -> Table:
+    """Lines with a word before them."""
     now, record = sight.seen.at, sight.record
-    if record.paused(now):
-        return [Text("passes are paused. -> fleet resume", "yellow")]
-    if record.last_pass is None:
-        return []
-    minutes = int(now.timestamp() - record.last_pass) // 60
-    if minutes > OVERDUE * sight.world.inventory.cron.minutes:
-        return [Text(f"the last good pass was {minutes} min ago: overdue. -> fleet cron show", "yellow")]
-    return [Text(f"the last good pass was {minutes} min ago", "dim")]
-
-
-def _table(sight: Sight, *, wide: bool) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for name in ("MACHINE", "PHASE", "TYPE", "PLACE", "ADDRESS"):
-        table.add_column(name, no_wrap=True)
-    for name in ("JOBS", "PAID", "DISK"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for name in ("AGE", "JOB SINCE", "DOCKER", "RUNNER") if wide else ():
-        table.add_column(name, no_wrap=True)
-    for machine in sight.machines:
-        more = _more_cells(machine, sight.seen.at) if wide else ()
-        table.add_row(*_cells(machine, sight.seen.at), *more)
+    table = _grid()
+    table.add_row(Text("machines", "dim"), _machines(sight.machines))
+    table.add_row(Text("jobs", "dim"), Group(*_jobs(sight)))
+    said = passes(record, now, sight.world.inventory.cron.minutes)
+    table.add_row(Text("passes", "dim"), Hinted(Text(said.text, "bold" if record.paused(now) else ""), said.hint))
     return table
 
 
-def _cells(machine: Machine, now: datetime) -> tuple[str | Text, ...]:
-    server, facts, pool = machine.server, machine.facts, machine.pool
-    capacity = f"/{pool.runner.capacity}" if pool else ""
-    return (
-        machine.name,
-        show.phase_text(machine),
-        server.type if server else "static" if machine.static else "",
-        server.location if server else "",
-        address(machine),
-        f"{len(machine.jobs)}{capacity}",
-        f"{paid_minutes_left(server.created, now)} min" if server else "",
-        f"{100 - 100 * facts.disk_free // facts.disk_size}%" if facts and facts.disk_size else "?",
-    )
+def _machines(machines: Sequence[Machine]) -> Text:
+    counts = Counter(machine.phase for machine in machines)
+    return Text(", ".join(f"{number} {phase}" for phase, number in counts.most_common()) or "none")
 
 
-def _more_cells(machine: Machine, now: datetime) -> tuple[str, ...]:
-    facts, server = machine.facts, machine.server
-    began = min((job.started or job.created for job in machine.jobs), default=None)
-    container = facts.container if facts else None
-    return (
-        age(server.created, now) if server else "",
-        age(began, now) if began else "",
-        facts.docker if facts else "?",
-        container.image.rpartition("/")[2] if container else "?",
-    )
+def _jobs(sight: Sight) -> Iterator[RenderableType]:
+    """How many, and why the waiting ones wait: those of one reason together, the oldest first."""
+    running, waits = sum(len(machine.jobs) for machine in sight.machines), sight.waits
+    longest = f", the longest for {age(waits[0].job.created, sight.seen.at)}" if waits else ""
+    yield Text(f"{running} running, {len(waits)} waiting{longest}")
+    groups = _by_labels(waits)
+    for (labels, reason, hint), alike in groups[:GROUPS]:
+        yield Hinted(Text.assemble((f"{len(alike)} for {labels}", "bold"), f": {reason}"), hint)
+    if groups[GROUPS:]:
+        yield Hinted(Text(f"and {sum(len(alike) for _, alike in groups[GROUPS:])} more"), "fleet jobs")
 
 
-def address(machine: Machine) -> str:
-    """Where its host is; empty when it has none."""
-    if machine.server is not None:
-        return machine.server.ipv4 or machine.server.ipv6 or ""
-    return machine.static.host.address if machine.static is not None else ""
+Alike = tuple[tuple[str, str, str], list[Wait]]
 
 
-def _finding(found: Finding) -> Text:
-    return Text.assemble((found.machine, "bold"), f": {found.sentence}. ", (f"-> {found.hint}", "italic"))
+def _by_labels(waits: Sequence[Wait]) -> list[Alike]:
+    """Waiting jobs by labels, reason and hint."""
+    groups: dict[tuple[str, str, str], list[Wait]] = {}
+    for wait in waits:
+        labels = ", ".join(sorted(wait.job.labels)) or "any runner"
+        groups.setdefault((labels, wait.reason, wait.hint), []).append(wait)
+    return list(groups.items())
+
+
+def _grid() -> Table:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    return table
 
 
 def to_json(sight: Sight) -> dict[str, Any]:
     """The stable form of the answer."""
-    at, waiting = sight.seen.at, sight.waiting
+    at, waits, until = sight.seen.at, sight.waits, sight.record.paused_until
     return {
+        "form": FORM,
         "fleet": sight.world.inventory.name,
         "at": at.isoformat(),
-        "gitea": sight.world.gitea.version(),
-        "last_pass": sight.record.last_pass,
+        "gitea": sight.gitea,
+        "eur_per_hour": _hour(sight),
+        "last_pass": _time(sight.record.last_pass),
         "paused": sight.record.paused(at),
-        "waiting": len(waiting),
-        "longest_wait_seconds": int((at - waiting[0].created).total_seconds()) if waiting else 0,
-        "machines": [_machine_json(machine, at, sight.world) for machine in sight.machines],
+        "paused_until": _time(until) if until and sight.record.paused(at) else None,
+        "running": sum(len(machine.jobs) for machine in sight.machines),
+        "waiting": len(waits),
+        "longest_wait_seconds": _seconds(waits, at),
+        "waiting_for": [_alike_json(alike, at) for alike in _by_labels(waits)],
+        "machines": [as_json(COLUMNS, row) for row in sight.rows],
         "findings": [asdict(found) for found in sight.findings],
         "notes": list(sight.plan.notes),
     }
 
 
-def _machine_json(machine: Machine, now: datetime, world: World) -> dict[str, Any]:
-    server, facts = machine.server, machine.facts
+def _alike_json(alike: Alike, at: datetime) -> dict[str, Any]:
+    (_, reason, hint), waits = alike
     return {
-        "machine": machine.name,
-        "pool": machine.pool.name if machine.pool else None,
-        "phase": machine.phase.value,
-        "server": server.id if server else None,
-        "static": machine.static is not None,
-        "type": server.type if server else None,
-        "location": server.location if server else None,
-        "address": address(machine) or None,
-        "runner": machine.runner.id if machine.runner else None,
-        "jobs": [{"id": job.id, "name": job.name, "repo": job.repo} for job in machine.jobs],
-        "docker": facts.docker if facts else None,
-        "disk_used": 1 - facts.disk_free / facts.disk_size if facts and facts.disk_size else None,
-        "paid_minutes_left": paid_minutes_left(server.created, now) if server else None,
-        "eur_per_hour": float(server_price(server, world.catalog).hour) if server else None,
+        "labels": sorted(waits[0].job.labels),
+        "jobs": len(waits),
+        "longest_wait_seconds": _seconds(waits, at),
+        "reason": reason,
+        "hint": hint,
     }
+
+
+def _seconds(waits: Sequence[Wait], at: datetime) -> int:
+    return int((at - waits[0].job.created).total_seconds()) if waits else 0
+
+
+def _time(epoch: int | None) -> str | None:
+    return datetime.fromtimestamp(epoch, UTC).isoformat() if epoch is not None else None

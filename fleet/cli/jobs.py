@@ -13,11 +13,11 @@ from fleet.cli.options import InventoryOption, JsonOption
 from fleet.cli.story import looking
 from fleet.cli.wiring import open_world
 from fleet.core.machine import Machine, join
-from fleet.core.observation import Job, JobState, Observation
-from fleet.core.waiting import Wait, waits
+from fleet.core.observation import Job
+from fleet.core.waiting import Wait
 from fleet.engine import memory
 from fleet.engine.observe import observe
-from fleet.engine.world import World
+from fleet.engine.waiting import waits_now
 
 
 @with_verdict
@@ -28,7 +28,7 @@ def jobs(json: JsonOption = False, inventory: InventoryOption = None) -> int:
         with looking(f"looking at fleet {world.inventory.name}", quiet=json) as seen:
             observation = observe(world, seen=seen)
         machines = join(world.inventory, observation)
-        waiting = _waits(world, observation, machines, paused=record.paused(observation.at))
+        waiting = waits_now(world, observation, machines, paused=record.paused(observation.at))
         running = [(machine, job) for machine in machines for job in machine.jobs]
         console = Console(highlight=False)
         if json:
@@ -36,12 +36,6 @@ def jobs(json: JsonOption = False, inventory: InventoryOption = None) -> int:
         else:
             console.print(_screen(running, waiting, observation.at))
     return OK
-
-
-def _waits(world: World, seen: Observation, machines: tuple[Machine, ...], *, paused: bool) -> tuple[Wait, ...]:
-    labels = {pool.name: frozenset(world.wanted[pool.name].label_names) for pool in world.inventory.pools}
-    waiting = [job for job in seen.jobs or () if job.state is JobState.WAITING]
-    return waits(world.inventory, labels, machines, waiting, world.catalog, seen.at, paused=paused)
 
 
 def _screen(running: list[tuple[Machine, Job]], waiting: tuple[Wait, ...], now: datetime) -> RenderableType:

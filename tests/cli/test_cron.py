@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from fleet.cli import cron
+from fleet.core.inventory import CronSettings
 from fleet.core.record import Record
 from fleet.edges import bare_shell
 from fleet.edges.bare_shell import Ended
@@ -201,7 +202,8 @@ def test_without_cron_the_computer_is_told_what_it_needs(
 def remember(monkeypatch: pytest.MonkeyPatch, record: Record) -> None:
     @contextmanager
     def opened(_: str | None) -> Iterator[SimpleNamespace]:
-        yield SimpleNamespace(inventory=SimpleNamespace(name="ci"), cloud=SimpleNamespace(now=lambda: NOW))
+        wanted = SimpleNamespace(name="ci", cron=CronSettings(minutes=5))
+        yield SimpleNamespace(inventory=wanted, cloud=SimpleNamespace(now=lambda: NOW))
 
     monkeypatch.setattr(cron, "open_world", opened)
     monkeypatch.setattr("fleet.engine.memory.read", lambda _: record)
@@ -214,14 +216,14 @@ def test_show_prints_the_block_and_the_last_pass(
     remember(monkeypatch, Record(last_pass=int(NOW.timestamp()) - 310))
     result = done("show", inventory=inventory)
     block = fake.content.removeprefix(OTHERS).decode()
-    assert result.stdout == f"{block}the last good pass was 5 min ago, 2026-06-02 06:07 UTC\n"
+    assert result.stdout == f"{block}passes of fleet ci: the last good one was 5 min ago\n"
 
 
 @pytest.mark.parametrize(
     ("record", "sentence"),
     [
-        (Record(), "no pass has ended well yet"),
-        (Record(last_pass=1, paused_until=0), "passes of fleet ci are paused: fleet resume"),
+        (Record(), "passes of fleet ci: none has ended well yet -> fleet cron install"),
+        (Record(last_pass=1, paused_until=0), "passes of fleet ci: paused -> fleet resume"),
     ],
 )
 def test_show_says_when_there_is_nothing(

@@ -5,19 +5,16 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from rich.live import Live
 from typer.testing import CliRunner
 
-from fleet.cli import dashboard, plan, status, up
+from fleet.cli import plan, status, up
 from fleet.cli.exits import FAILED, NOT_AS_WANTED, OK, UNTOUCHED
 from fleet.cli.main import app
-from fleet.core.errors import Unreachable
 from fleet.core.names import Tag
-from fleet.core.observation import Observation
 from fleet.core.record import Record
 from fleet.core.report import Outcome, Report, Verdict
 from tests.cli.scenes import CALM, DAY, FLEET, REPORT
-from tests.cli.terminal import PLAIN, golden, set_scene, shown, trimmed, typed
+from tests.cli.terminal import PLAIN, golden, set_scene, trimmed, typed
 from tests.core.builders import NOW, inventory, seen, server
 
 
@@ -99,20 +96,17 @@ def test_an_empty_fleet_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("record", "line"),
     [
-        (Record(), ""),
-        (Record(last_pass=int(NOW.timestamp()) - 240), "the last good pass was 4 min ago"),
-        (
-            Record(last_pass=int(NOW.timestamp()) - 3600),
-            "the last good pass was 60 min ago: overdue. -> fleet cron show",
-        ),
-        (Record(paused_until=0), "passes are paused. -> fleet resume"),
-        (Record(paused_until=int(NOW.timestamp()) + 1), "passes are paused. -> fleet resume"),
-        (Record(paused_until=int(NOW.timestamp())), ""),
+        (Record(), "none has ended well yet -> fleet cron install"),
+        (Record(last_pass=int(NOW.timestamp()) - 240), "the last good one was 4 min ago"),
+        (Record(last_pass=int(NOW.timestamp()) - 3600), "the last good one was 60 min ago: overdue -> fleet cron show"),
+        (Record(paused_until=0), "paused -> fleet resume"),
+        (Record(paused_until=int(NOW.timestamp()) + 60), "paused until 2026-03-02 12:01 UTC -> fleet resume"),
+        (Record(paused_until=int(NOW.timestamp())), "none has ended well yet -> fleet cron install"),
     ],
 )
 def test_status_says_when_the_last_pass_was(monkeypatch: pytest.MonkeyPatch, record: Record, line: str) -> None:
     set_scene(monkeypatch, status, inventory(), CALM, record=record)
-    assert trimmed(typed("status").stdout) == golden("status_calm.txt") + (f"{line}\n" if line else "")
+    assert f"passes    {line}\n" in trimmed(typed("status").stdout)
 
 
 @pytest.mark.usefixtures("busy_day")
@@ -148,7 +142,7 @@ def test_adding_needs_to_know_where() -> None:
 def test_a_machine_that_leaves_is_a_finding_of_status(monkeypatch: pytest.MonkeyPatch) -> None:
     leaving = seen(server(tags={Tag.DRAINING: "person.1"}))
     set_scene(monkeypatch, status, inventory(), leaving)
-    assert "ci-build-1: is leaving: asked by person. -> fleet down ci-build-1" in typed("status").stdout
+    assert "ci-build-1  is leaving: asked by person -> fleet down ci-build-1" in typed("status").stdout
 
 
 # --- status, as a page left open ---------------------------------------------------------------------------
@@ -182,35 +176,3 @@ def test_a_name_that_cannot_be_a_machine_of_this_fleet_is_refused(name: str) -> 
     result = typed("status", name)
     assert (result.exit_code, result.stdout) == (UNTOUCHED, "")
     assert "pools: arm, build" in result.stderr
-
-
-class Glances:
-    """A clock that ends the page after so many looks, as Ctrl-C does."""
-
-    def __init__(self, looks: int) -> None:
-        self.left = looks
-
-    def sleep(self, seconds: float) -> None:
-        assert seconds == status.EVERY
-        self.left -= 1
-        if not self.left:
-            raise KeyboardInterrupt
-
-
-def test_a_page_left_open_survives_that_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    set_scene(monkeypatch, status, inventory(), CALM, clock=Glances(3))
-    answers: list[Observation | Unreachable] = [CALM, Unreachable("Gitea did not answer", hint="is it up?"), CALM]
-    looks = iter(answers)
-    told: list[str] = []
-
-    def next_look(world: object, **_: object) -> Observation:
-        found = next(looks)
-        if isinstance(found, Unreachable):
-            raise found
-        return found
-
-    monkeypatch.setattr(dashboard, "observe", next_look)
-    monkeypatch.setattr(Live, "update", lambda self, what, **_: told.append(shown(what)))
-    assert typed("status", "--watch").exit_code == OK
-    calm = golden("status_calm.txt")
-    assert told == [calm, f"{calm}\nnot up to date: Gitea did not answer\n-> is it up?\n", calm]

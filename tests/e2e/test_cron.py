@@ -96,7 +96,7 @@ def test_cron_makes_a_machine_for_a_job_that_waits(fleet_of: Callable[..., Fleet
         last = soon(lambda: fleet.must("status", "--json").json["last_pass"], seconds=TWO_MINUTES_AND_A_PASS)
         shown = fleet.must("cron", "show").out
         assert "# begin fleet" in shown
-        assert "the last good pass was" in shown
+        assert "the last good one was" in shown
 
     log = fleet.person.folder / "state" / "fleet" / f"{fleet.name}.log"
     assert f"{fleet.name}-build-1 done: " in log.read_text("utf-8")
@@ -104,4 +104,4 @@ def test_cron_makes_a_machine_for_a_job_that_waits(fleet_of: Callable[..., Fleet
     assert fleet.must("status", "--json").json["last_pass"] >= last
     fleet.must("down", "--yes")
     assert (fleet.servers(), fleet.runners()) == ([], [])
-    assert fleet.must("cron", "show").out.endswith(f"passes of fleet {fleet.name} are paused: fleet resume\n")
+    assert fleet.must("cron", "show").out.endswith(f"passes of fleet {fleet.name}: paused -> fleet resume\n")

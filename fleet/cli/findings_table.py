@@ -1,0 +1,53 @@
+"""Findings as they stand on the screen: errors first, and one row for many of a kind."""
+
+from collections.abc import Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from fleet.cli.hinted import Hinted
+from fleet.cli.machine_columns import SEVERITY_STYLES
+from fleet.core.health import Finding, Severity, Trouble
+
+ALIKE = 4
+"""From so many on, findings that differ by their machine alone share a row."""
+
+
+def findings_table(found: Sequence[Finding]) -> Table:
+    """A word says how bad it is, so that black and white loses nothing."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_column(overflow="fold")
+    for alike in _grouped(found):
+        shown = [alike] if len(alike) >= ALIKE else [(one,) for one in alike]
+        for group in shown:
+            table.add_row(_word(group[0].severity), *_row(group))
+    return table
+
+
+def _word(severity: Severity) -> Text:
+    return Text(severity.value, SEVERITY_STYLES[severity])
+
+
+def _row(group: Sequence[Finding]) -> tuple[str, Hinted]:
+    first = group[0]
+    if len(group) == 1:
+        return first.machine or "fleet", Hinted(Text(first.sentence), first.hint)
+    names = ", ".join(one.machine for one in group)
+    return f"{len(group)} machines", Hinted(
+        Text(f"{_of_any(first.sentence, first)}: {names}"), _of_any(first.hint, first)
+    )
+
+
+def _grouped(found: Sequence[Finding]) -> list[tuple[Finding, ...]]:
+    groups: dict[tuple[Trouble, Severity, str, str], tuple[Finding, ...]] = {}
+    for one in found:
+        key = (one.trouble, one.severity, _of_any(one.sentence, one), _of_any(one.hint, one))
+        groups[key] = (*groups.get(key, ()), one)
+    return list(groups.values())
+
+
+def _of_any(text: str, one: Finding) -> str:
+    """What it says of whatever machine."""
+    return text.replace(one.machine, "MACHINE") if one.machine else text

@@ -1,0 +1,82 @@
+"""``fleet status --watch``: the page that is left open. It redraws in place, and no outage ends it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.live import Live
+from rich.text import Text
+
+from fleet.cli import dashboard
+from fleet.cli.dashboard import Sight
+from fleet.cli.exits import OK
+from fleet.cli.hinted import Hinted
+from fleet.cli.machine_columns import Row
+from fleet.core.errors import FleetError
+from fleet.engine.ports import Clock
+
+EVERY = 15
+"""Seconds between two looks: four times a minute leaves most of Hetzner's calls to others."""
+
+Look = Callable[[], Sight]
+
+
+def watch(fleet: str, look: Look, clock: Clock, *, wide: bool) -> int:
+    """Look again and again, until Ctrl-C. Whoever does not answer is told above the last page that was seen."""
+    console = Console(highlight=False)
+    page: RenderableType = Text(f"looking at fleet {fleet}")
+    with Live(page, console=console, screen=console.is_terminal, auto_refresh=False, transient=True) as live:
+        try:
+            while True:
+                page = _next(look, page, wide=wide)
+                _show(live, page)
+                clock.sleep(EVERY)
+        except KeyboardInterrupt:
+            return OK
+
+
+def _show(live: Live, page: RenderableType) -> None:
+    """In place of the one before; where there is no terminal, below it."""
+    if live.console.is_terminal:
+        live.update(page, refresh=True)
+    else:
+        live.console.print(page, Text(), crop=False)
+
+
+def _next(look: Look, last: RenderableType, *, wide: bool) -> RenderableType:
+    """The next page; or the last one, and why there is no new one."""
+    try:
+        return Page(look(), wide=wide)
+    except FleetError as error:
+        text = Text.assemble(("not up to date: ", "bold red"), error.message)
+        trouble = Hinted(text, error.hint)
+        return replace(last, trouble=trouble) if isinstance(last, Page) else Group(last, trouble)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A look, for a screen of any height: where it is too low, the machines of which least is to be said give way."""
+
+    sight: Sight
+    wide: bool = False
+    trouble: Hinted | None = None
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """As rich asks for it, for the size of this moment."""
+        whole = self._screen(self.sight.rows)
+        if options.height is None:
+            yield whole
+            return
+        excess = len(console.render_lines(whole, options.update(height=None))) - options.height
+        yield whole if excess <= 0 else self._screen(_without(self.sight.rows, excess + 1))
+
+    def _screen(self, rows: tuple[Row, ...]) -> RenderableType:
+        parts = [dashboard.screen(self.sight, wide=self.wide, rows=rows)]
+        return Group(self.trouble, Text(), *parts) if self.trouble else parts[0]
+
+
+def _without(rows: tuple[Row, ...], number: int) -> tuple[Row, ...]:
+    """First those on which nothing runs and nothing is wrong, then those on which nothing is wrong."""
+    order = sorted(range(len(rows)), key=lambda n: (not rows[n].findings, not rows[n].jobs), reverse=True)
+    gone = set(order[:number])
+    return tuple(row for n, row in enumerate(rows) if n not in gone)
