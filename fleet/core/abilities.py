@@ -50,7 +50,7 @@ class Seen:
     @property
     def log(self) -> str:
         """Where Docker says more."""
-        return f"fleet logs {self.name} --of docker"
+        return f"fleet logs {self.name} --docker"
 
     def one(self, key: str) -> str:
         """The first value, or nothing."""

@@ -71,3 +71,12 @@ class Result:
     status: int
     out: str
     err: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogPart:
+    """A part of a job's log. ``begin``, ``end``: its first byte in the whole log, and the one behind its last."""
+
+    text: bytes
+    begin: int
+    end: int

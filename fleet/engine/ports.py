@@ -10,7 +10,7 @@ from fleet.core.docker_seen import DockerSeen
 from fleet.core.firewall import Firewall, Rule
 from fleet.core.money import Catalog
 from fleet.core.observation import Device, EndedJobs, Job, Runner, Server
-from fleet.core.orders import Credentials, MintedKey, Result, ServerOrder, Target
+from fleet.core.orders import Credentials, LogPart, MintedKey, Result, ServerOrder, Target
 from fleet.core.secret import Secret
 
 __all__ = [
@@ -153,6 +153,10 @@ class Gitea(Protocol):
 
     def ended_jobs(self) -> EndedJobs:
         """Some dozens of the jobs that last ended well. Two calls, never cached: for those who ask for figures."""
+
+    def job_log(self, repo: str, job_id: int, since: int | None) -> LogPart:
+        """What a job has printed from this byte on, also while it runs; None: the end of it. Raises Refused when there
+        is no log of it, CredentialsError when the token may not read repositories."""
 
     def registration_token(self) -> Secret:
         """The scope's registration token. Raises CredentialsError naming the scope to add."""

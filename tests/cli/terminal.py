@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from fleet.cli import dashboard
 from fleet.cli.main import app
 from fleet.core.inventory import Inventory
-from fleet.core.observation import Observation
+from fleet.core.observation import EndedJobs, Observation
 from fleet.core.record import Record
 from fleet.core.report import Report
 from fleet.core.setup import host_wanted
@@ -72,6 +72,7 @@ def set_scene(
     record: Record = NOTHING,
     sessions: object = None,
     clock: object = None,
+    gitea: object = None,
 ) -> None:
     """The command sees this observation and this record; what it applies ends in this report."""
 
@@ -81,7 +82,7 @@ def set_scene(
     def opened(_: str | None) -> Iterator[SimpleNamespace]:
         yield SimpleNamespace(
             inventory=of,
-            gitea=SimpleNamespace(version=lambda: "1.26.0"),
+            gitea=gitea or SimpleNamespace(version=lambda: "1.26.0", jobs=lambda: (), ended_jobs=EndedJobs),
             cloud=SimpleNamespace(
                 warnings=lambda: ("type cx33 is on its way out",),
                 leftovers=lambda tags: ("volume old (7)",) if of.name == "left" else (),

@@ -1,6 +1,7 @@
 """``fleet logs``: the right log of the right machine, line by line."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -9,7 +10,9 @@ from fleet.cli import exec as execute
 from fleet.cli import logs
 from fleet.cli.exits import FAILED, OK, UNTOUCHED
 from fleet.cli.logs import Source, command
-from fleet.core.orders import Result, Target
+from fleet.core.machine import join
+from fleet.core.observation import EndedJobs, Job
+from fleet.core.orders import LogPart, Result, Target
 from fleet.engine import firewall
 from tests.cli.scenes import DAY, FLEET
 from tests.cli.terminal import set_scene, typed
@@ -46,12 +49,81 @@ def test_a_pool_is_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "fleet logs ci-build-1" in result.stderr
 
 
-@pytest.mark.parametrize("source", list(Source))
+@pytest.mark.parametrize("source", [one for one in Source if one is not Source.JOB])
 def test_each_log_can_be_followed_and_not(source: Source) -> None:
     plain, followed = (command(source, 7, follow=follow) for follow in (False, True))
     assert "7" in plain
     assert plain != followed
     assert "-F" in followed or "--follow" in followed
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ("--runner", "docker logs"),
+        ("--docker", "journalctl --no-pager --unit docker"),
+        ("--setup", "/var/log/fleet-setup.log"),
+        ("--boot", "/var/log/cloud-init-output.log"),
+    ],
+)
+def test_each_log_has_an_option(monkeypatch: pytest.MonkeyPatch, option: str, words: str) -> None:
+    set_scene(monkeypatch, logs, FLEET, DAY, sessions=Sessions(0))
+    assert words in typed("logs", "ci-build-1", option).stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("ci-build-1", "--docker", "--setup"), "one log at a time, not --docker and --setup"),
+        (("ci-build-1", "7"), "fleet logs ci-build-1 --job 7"),
+        (("ci-build-7", "--job"), "there is no machine or pool ci-build-7"),
+        (("--job", "4711"), "job 4711 neither waits nor runs"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_with_what_to_type(
+    monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], said: str
+) -> None:
+    set_scene(monkeypatch, logs, FLEET, DAY, sessions=Sessions(0))
+    result = typed("logs", *words)
+    assert (result.exit_code, result.stdout) == (UNTOUCHED, "")
+    assert said in result.stderr
+
+
+class Log:
+    """A Gitea whose jobs have printed their number, and one that waits."""
+
+    def __init__(self, *jobs: Job) -> None:
+        self._jobs = jobs
+
+    def jobs(self, *, fresh: bool = False) -> tuple[Job, ...]:
+        return self._jobs
+
+    def ended_jobs(self) -> EndedJobs:
+        return EndedJobs()
+
+    def job_log(self, repo: str, job_id: int, since: int | None) -> LogPart:
+        text = f"{repo} [red] {job_id}\n".encode()
+        return LogPart(text, 0, len(text))
+
+
+@pytest.mark.parametrize("words", [("--job", "{id}"), ("{name}", "--job", "{id}"), ("{name}", "--job")])
+def test_a_jobs_log_is_that_of_gitea_and_no_host_is_asked(
+    monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    busy = next(machine for machine in join(FLEET, DAY) if machine.jobs)
+    mine = busy.jobs[0]
+    only = tuple(job for job in DAY.jobs or () if job.runner_id != mine.runner_id or job is mine)
+    set_scene(monkeypatch, logs, FLEET, replace(DAY, jobs=only), gitea=Log(*only))
+    result = typed("logs", *(word.format(name=busy.name, id=mine.id) for word in words))
+    assert (result.stdout, result.exit_code) == (f"{mine.repo} [red] {mine.id}\n", OK)
+
+
+def test_a_job_of_another_machine_is_not_taken_for_one_of_this(monkeypatch: pytest.MonkeyPatch) -> None:
+    others = [job for machine in join(FLEET, DAY) if machine.name != "ci-build-1" for job in machine.jobs]
+    set_scene(monkeypatch, logs, FLEET, DAY, gitea=Log(*(DAY.jobs or ())))
+    result = typed("logs", "ci-build-1", "--job", str(others[0].id))
+    assert result.exit_code == UNTOUCHED
+    assert f"fleet logs --job {others[0].id}" in result.stderr
 
 
 @pytest.mark.parametrize("words", [("logs", "ci-build-1"), ("exec", "ci-build-1", "--", "true")])

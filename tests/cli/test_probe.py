@@ -72,7 +72,7 @@ def test_the_json_of_a_probe(monkeypatch: pytest.MonkeyPatch) -> None:
         "area": "socket",
         "grade": "error",
         "text": "Docker's socket is not in a job's container",
-        "fix": "fleet logs ci-build-1 --of docker",
+        "fix": "fleet logs ci-build-1 --docker",
     }
     assert result.exit_code == FAILED
 

@@ -73,6 +73,11 @@ class Driver:
         """Ask for work as this runner, as one that knows of no tasks yet; the task or None."""
         return self._rpc(who, "FetchTask", {"tasksVersion": "0"}).get("task")
 
+    def print_log(self, who: Credentials, task: dict[str, Any], begin: int, *lines: str) -> None:
+        """Send these lines of a task's log; ``begin``: how many there were before."""
+        rows = [{"time": "2026-01-01T00:00:00Z", "content": line} for line in lines]
+        self._rpc(who, "UpdateLog", {"taskId": task["id"], "index": begin, "rows": rows})
+
     def finish_task(self, who: Credentials, task: dict[str, Any]) -> None:
         """Report success."""
         state = {"id": task["id"], "result": "RESULT_SUCCESS", "stoppedAt": "2026-01-01T00:00:00Z"}

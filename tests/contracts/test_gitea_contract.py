@@ -7,6 +7,7 @@ import pytest
 from fleet.core.errors import CredentialsError, GiteaError, Refused, RunnerUnknown
 from fleet.core.inventory import Scope, ScopeKind
 from fleet.core.observation import Job, JobState
+from fleet.core.orders import LogPart
 from fleet.core.runner_version import parse_version
 from fleet.core.secret import Secret
 from fleet.edges.gitea import GiteaHttp
@@ -119,6 +120,27 @@ def test_a_job_that_was_fetched_is_running_on_that_runner(place: Place) -> None:
     assert running.started >= running.created
     place.driver.finish_task(made.who, task)
     assert jobs_with(edge, label) == []
+
+
+def test_the_log_of_a_job_is_there_while_it_runs_and_any_part_of_it(place: Place) -> None:
+    edge, label = place.edge(), a_label()
+    job = waiting_job(place, edge, label)
+    with pytest.raises(Refused, match="job not started"):
+        edge.job_log(job.repo, job.id, None)
+    made = place.runner(edge, label)
+    task = place.driver.fetch_task(made.who)
+    assert task is not None
+    place.driver.print_log(made.who, task, 0, "first", "second")
+    seen = edge.job_log(job.repo, job.id, None)
+    assert [line.split(b" ")[-1] for line in seen.text.splitlines()] == [b"first", b"second"]
+    assert (seen.begin, seen.end) == (0, len(seen.text))
+    assert edge.job_log(job.repo, job.id, seen.end) == LogPart(b"", seen.end, seen.end)
+    place.driver.print_log(made.who, task, 2, "third")
+    more = edge.job_log(job.repo, job.id, seen.end)
+    assert more.text.endswith(b" third\n")
+    assert (more.begin, more.end) == (seen.end, seen.end + len(more.text))
+    place.driver.finish_task(made.who, task)
+    assert edge.job_log(job.repo, job.id, 5).text == (seen.text + more.text)[5:]
 
 
 def test_a_job_that_ended_well_is_among_the_newest_that_did(place: Place) -> None:

@@ -51,9 +51,9 @@ def test_a_good_machine_can_do_all_of_it() -> None:
 @pytest.mark.parametrize(
     ("changes", "area", "said", "fix"),
     [
-        ({"socket": None}, "socket", "not in a job's container", "fleet logs ci-build-1 --of docker"),
-        ({"build": "1 no space left on device"}, "build", "no space left", "fleet logs ci-build-1 --of docker"),
-        ({"build": None}, "build", "no answer", "fleet logs ci-build-1 --of docker"),
+        ({"socket": None}, "socket", "not in a job's container", "fleet logs ci-build-1 --docker"),
+        ({"build": "1 no space left on device"}, "build", "no space left", "fleet logs ci-build-1 --docker"),
+        ({"build": None}, "build", "no answer", "fleet logs ci-build-1 --docker"),
         ({"registry": "tls: failed to verify certificate: x509: unknown authority"}, "registry", "x509", "gitea.ca"),
         ({"registry": "http: server gave HTTP response to HTTPS client"}, "registry", "HTTP", "gitea.runner_url"),
         ({"registry": "dial tcp: connect: connection refused"}, "registry", "refused", "[packages]"),
@@ -66,7 +66,7 @@ def test_a_good_machine_can_do_all_of_it() -> None:
         ({"cache_open": "192.0.2.7:8088"}, "cache", "192.0.2.7:8088", "fleet up"),
         ({"port_bound": "0.0.0.0:32768"}, "port", "0.0.0.0:32768", "daemon.json"),
         ({"port_bound": "[::]:32768"}, "port", "[::]:32768", "daemon.json"),
-        ({"port": "000|timed out"}, "port", "timed out", "fleet logs ci-build-1 --of docker"),
+        ({"port": "000|timed out"}, "port", "timed out", "fleet logs ci-build-1 --docker"),
         ({"metadata_job": "200|"}, "metadata", "containers reach", "fleet up"),
         ({"metadata_job": "404|"}, "metadata", "containers reach", "fleet up"),
         ({"metadata_job": ""}, "metadata", "nobody knows", "again"),

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from fleet.core.errors import RunnerUnknown
+from fleet.core.errors import Refused, RunnerUnknown
 from fleet.core.labels import matches
 from fleet.core.observation import EndedJobs, Job, JobState, Runner
-from fleet.core.orders import Credentials
+from fleet.core.orders import Credentials, LogPart
 from fleet.core.secret import Secret
 from tests.fakes.clock import FakeClock
 
@@ -56,7 +56,8 @@ class RunnerProcess:
 
 @dataclass(slots=True, eq=False)
 class FakeJob:
-    """One job from its start to its end. ``end``: empty, success, or lost. ``flight``: who gets it, and when."""
+    """One job from its start to its end. ``end``: empty, success, or lost. ``flight``: who gets it, and when.
+    ``prints``: its log so far."""
 
     id: int
     labels: frozenset[str]
@@ -68,6 +69,7 @@ class FakeJob:
     flight: tuple[RunnerProcess, float] | None = None
     end: str = ""
     ended: float = 0.0
+    prints: bytes = b""
 
     @property
     def runs(self) -> bool:
@@ -273,6 +275,15 @@ class FakeGitea:
             return waiting
         started = datetime.fromtimestamp(job.started, tz=UTC)
         return replace(waiting, state=JobState.RUNNING, runner_id=job.runner_id, started=started)
+
+    def job_log(self, repo: str, job_id: int, since: int | None) -> LogPart:
+        """Each job prints what its test has put into ``prints``."""
+        job = next((one for one in self._instance.jobs if one.id == job_id), None)
+        if job is None or not job.started:
+            raise Refused(f"Gitea has no log of job {job_id}")
+        whole = job.prints
+        begin = min(since or 0, len(whole))
+        return LogPart(whole[begin:], begin, len(whole))
 
     def registration_token(self) -> Secret:
         return Secret("registration-token")

@@ -12,10 +12,10 @@ from urllib.parse import quote
 from fleet.core.errors import Refused, RunnerUnknown, TooOld
 from fleet.core.inventory import GiteaSettings, Scope, ScopeKind
 from fleet.core.observation import EndedJobs, Job, JobState, Runner
-from fleet.core.orders import Credentials
+from fleet.core.orders import Credentials, LogPart
 from fleet.core.runner_version import parse_version
 from fleet.core.secret import Secret
-from fleet.edges.gitea import values
+from fleet.edges.gitea import job_log, values
 from fleet.edges.gitea.lists import read_list, read_newest
 from fleet.edges.gitea.refusals import Refusals
 from fleet.edges.http.failures import Peer
@@ -100,6 +100,19 @@ class GiteaHttp:
         query = {"status": JobState.ENDED.value, "sort": "id", "order": "desc"}
         items, whole = read_newest(partial(self._page, "jobs", query, "list the jobs that ended"), self._page_size)
         return EndedJobs(tuple(self._no.unless(values.job, item, JobState.ENDED) for item in items), whole)
+
+    def job_log(self, repo: str, job_id: int, since: int | None) -> LogPart:
+        """What a job has printed from this byte on; None: the end of it. Raises Refused when Gitea has no log of it,
+        CredentialsError when the token may not read repositories."""
+        path = f"/repos/{quote(repo)}/actions/jobs/{job_id}/logs"
+        answer = self._rest("GET", path, headers=job_log.span_header(since))
+        if job_log.is_beyond(answer):
+            return LogPart(b"", since or 0, since or 0)
+        if answer.says(404):
+            raise job_log.no_log(answer, job_id)
+        if not answer.is_success:
+            raise self._no.rest(answer, f"read the log of job {job_id} of {repo}")
+        return job_log.log_part(answer, since)
 
     def registration_token(self) -> Secret:
         """The scope's token for ``register``; Gitea gives the same one each time."""
@@ -186,10 +199,11 @@ class GiteaHttp:
         *,
         query: Mapping[str, str] | None = None,
         message: values.Body | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Answer:
         token = header_value(self._token, f"the token of {self._settings.token} (gitea.token)")
-        headers = {"Authorization": f"token {token}"}
-        answer = self._wire.send(method, f"/api/v1{path}", headers, query=query, message=message)
+        all_headers = {**(headers or {}), "Authorization": f"token {token}"}
+        answer = self._wire.send(method, f"/api/v1{path}", all_headers, query=query, message=message)
         return answer.without(self._token)
 
     def _good(self, answer: Answer, doing: str) -> values.Body:

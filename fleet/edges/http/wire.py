@@ -5,7 +5,7 @@ import re
 import ssl
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -27,7 +27,8 @@ PAUSES = (0.5, 2.0)  # seconds before the second and the third try of a GET
 class Answer:
     """What came back. ``body`` is None unless it is a JSON object; an empty success is an empty object.
 
-    ``at``: the server's own time, where it says it.
+    ``at``: the server's own time, where it says it. ``content``: the body as it came; ``span``: which part of the whole
+    it is, as Content-Range says it.
     """
 
     status: int
@@ -36,6 +37,8 @@ class Answer:
     kind: str
     location: str
     at: datetime | None = None
+    content: bytes = field(default=b"", repr=False)
+    span: str = ""
 
     def __str__(self) -> str:
         return f"HTTP {self.status}" + (f", {self.message!r}" if self.message else "")
@@ -64,6 +67,8 @@ class Answer:
             kind=response.headers.get("Content-Type", "no content"),
             location=target._replace(query="", fragment="").geturl(),
             at=_date(response.headers.get("Date", "")),
+            content=response.content,
+            span=response.headers.get("Content-Range", ""),
         )
 
 

@@ -1,5 +1,6 @@
 """REST: runners, registration tokens, jobs, runs, logs, dispatches."""
 
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -166,13 +167,25 @@ def get_run(call: Call) -> Answer:
 
 
 def get_log(call: Call) -> Answer:
-    """The log as text, one line per row. An unknown job is an internal error, as it was seen to be."""
+    """The log as text, one line per row, as far as it has come. An unknown job is an internal error: so it was seen."""
     job = _job(call)
     if job is None:
         raise ApiError(500, f"run job with id {call.args['job']}: {ABSENT}")
     if job.task is None:
         raise NotFoundError("not found", "job not started")
-    return Answer(200, "".join(f"{line}\n" for line in job.task.log).encode(), TEXT)
+    text = "".join(f"{line}\n" for line in job.task.log).encode()
+    return _part(text, call.request.headers.get("range", ""))
+
+
+def _part(text: bytes, span: str) -> Answer:
+    """The range that was asked for, as Go's ServeContent gives it: ``bytes=FIRST-`` or ``bytes=-LAST_SO_MANY``."""
+    asked = re.fullmatch(r"bytes=(\d*)-(\d*)", span)
+    if asked is None or not text:
+        return Answer(200, text, TEXT)
+    first = int(asked[1]) if asked[1] else max(0, len(text) - int(asked[2] or 0))
+    if first >= len(text):
+        return Answer(416, b"invalid range: failed to overlap\n", TEXT, {"Content-Range": f"bytes */{len(text)}"})
+    return Answer(206, text[first:], TEXT, {"Content-Range": f"bytes {first}-{len(text) - 1}/{len(text)}"})
 
 
 def _job(call: Call) -> Job | None:
