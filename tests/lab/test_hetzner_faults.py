@@ -1,6 +1,7 @@
 """Every fault, ordered and absent."""
 
 import time
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -158,6 +159,18 @@ def test_faults_are_ordered_listed_and_taken_back_by_path(lab: Lab) -> None:
 )
 def test_a_wrong_order_is_refused(lab: Lab, wish: dict[str, Any]) -> None:
     assert lab.refused("POST", "/_lab/faults", wish) == (422, "invalid_input")
+
+
+def test_time_is_moved_on_and_back_by_an_order(lab: Lab) -> None:
+    before = datetime.fromisoformat(lab.get("/_lab/state")["time"])
+    assert lab.ask("POST", "/_lab/age", {"seconds": 900}, token=None).status == 204
+    later = before + timedelta(seconds=900)
+    assert lab.api.clock() == later
+    lab.post("/servers", order("young"))
+    assert datetime.fromisoformat(lab.get("/servers")["servers"][0]["created"]) == later
+    lab.post("/_lab/age", {"seconds": -900})
+    assert lab.api.clock() == before
+    assert lab.refused("POST", "/_lab/age", {"seconds": "many"}) == (422, "invalid_input")
 
 
 def test_an_order_that_ran_out_is_forgotten() -> None:

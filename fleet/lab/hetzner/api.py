@@ -40,11 +40,11 @@ class HetznerApi:
         rate_limit: int = 3600,
     ) -> None:
         self.faults = Faults()
-        self.clock = clock
         self.stopping = threading.Event()
         self._token = token
         self._readonly_token = readonly_token
         self._project = Project(hypervisor, self.faults, clock, create_seconds)
+        self.clock = self._project.clock
         self._limit = RateLimit(rate_limit, rate_limit, clock())
         self._log: deque[Logged] = deque(maxlen=LOG_LENGTH)
 

@@ -1,7 +1,8 @@
-"""The lab's own paths, `/_lab/...`: order faults, count requests, look inside. No token is asked for."""
+"""The lab's own paths, `/_lab/...`: order faults, move time, count requests, look inside. No token is asked for."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 
 from fleet.lab.hetzner.errors import ApiError, invalid
 from fleet.lab.hetzner.exchange import Answer, Json, Request
@@ -35,8 +36,10 @@ def answer_control(project: Project, log: Iterable[Logged], forget_log: Callable
             project.faults.cancel()
         case ["faults", number], "DELETE" if number.isdecimal():
             project.faults.cancel(int(number))
+        case ["age"], "POST":
+            project.age(_span(request.body()))
         case _:
-            raise ApiError(404, "not_found", "the lab knows /_lab/state, /_lab/log and /_lab/faults")
+            raise ApiError(404, "not_found", "the lab knows /_lab/state, /_lab/log, /_lab/faults and /_lab/age")
     return Answer(204)
 
 
@@ -47,6 +50,14 @@ def _order(project: Project, body: Json) -> Json:
         return asdict(project.faults.order(kind, **wish))
     except (TypeError, ValueError) as error:
         raise invalid("fault", str(error)) from None
+
+
+def _span(body: Json) -> timedelta:
+    match body:
+        case {"seconds": int() | float() as seconds}:
+            return timedelta(seconds=seconds)
+        case _:
+            raise invalid("seconds", "is a number")
 
 
 def _state(project: Project) -> Json:

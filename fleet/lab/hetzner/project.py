@@ -51,7 +51,8 @@ class Project:
     ) -> None:
         self.hypervisor = hypervisor
         self.faults = faults
-        self.clock = clock
+        self._ahead = timedelta()
+        self._clock = clock
         self.create_seconds = create_seconds
         self.records = Records()
         self.actions: dict[int, Action] = {}
@@ -65,6 +66,14 @@ class Project:
         self._running: set[Future[None]] = set()
         self._host_locks: dict[int, threading.Lock] = {}
         self._pushed: dict[int, tuple[FirewallRule, ...]] = {}
+
+    def clock(self) -> datetime:
+        """The time here."""
+        return self._clock() + self._ahead
+
+    def age(self, by: timedelta) -> None:
+        """Move this API's time on, or back."""
+        self._ahead += by
 
     @contextmanager
     def locked(self) -> Iterator[None]:
