@@ -154,6 +154,17 @@ def test_hold_and_pause_are_remembered_on_the_host(any_world: FakeWorld, desk: F
     assert Tag.HELD not in desk.disk.files[MEMORY_FILE]
 
 
+def test_a_host_that_is_off_is_told_and_does_not_hide_that_passes_run(any_world: FakeWorld, desk: FakeHost) -> None:
+    inventory = static(desk, most=1)
+    any_world.process(inventory).up()
+    desk.mute, desk.reaches_gitea = "always", False
+    any_world.clock.sleep(600)
+    process = any_world.process(inventory)
+    assert row(process.scale()).verdict is Verdict.REFUSED
+    now = process.world.cloud.now().timestamp()
+    assert now - 60 < (memory.read(process.world).last_pass or 0) <= now
+
+
 def test_what_a_person_took_down_stays_down_until_up(any_world: FakeWorld, desk: FakeHost) -> None:
     up(any_world, static(desk))
     report = any_world.process(static(desk), has_cloud=False).down(NAME)
