@@ -419,7 +419,7 @@ def _run(host: HostFacts, command: str) -> HostFacts:
             return replace(host, held=host.held | set(names))
         case ["systemctl", "restart", "fleet-guard"]:
             return replace(host, guarded="nftables" in host.packages)
-        case ["systemctl", "enable", "--now", "--quiet", "docker"]:
+        case [*_, "enable", "--now", "--quiet", "docker"]:
             return replace(host, docker_active=True)
         case ["docker", "pull", "--quiet", image]:
             return replace(host, images=host.images | {_listed(image)})

@@ -335,7 +335,11 @@ _COMMANDS: tuple[tuple[str, str, Action], ...] = (
     ("host.reload units", r"systemctl daemon-reload", _nothing),
     ("host.update certificates", re.escape(UPDATE_STORE), _nothing),
     ("host.tell docker of the proxy", _PROXY, _restart_active_docker),
-    ("host.enable docker", r"systemctl enable --now --quiet docker", _enable_docker),
+    (
+        "host.enable docker",
+        r"systemctl reset-failed docker.socket docker 2>/dev/null; systemctl enable --now --quiet docker",
+        _enable_docker,
+    ),
     ("host.restart docker", r"systemctl restart docker", _restart_docker),
     ("host.remove file", r"rm -f (?P<path>\S+)", _remove),
     ("host.hold", r"apt-mark hold (?P<packages>.+) >/dev/null", _hold),

@@ -34,6 +34,8 @@ from fleet.core.tailnet import Standing, standing
 DOCKER_KEY = "9DC858229FC7DD38854AE2D88D81803C0EBFCD88"
 """Fingerprint of the key of Docker's archive (docs.docker.com, install on Debian)."""
 
+START_DOCKER = "systemctl reset-failed docker.socket docker 2>/dev/null; systemctl enable --now --quiet docker"
+"""One that was started too often within a minute is refused until that is forgotten."""
 
 MAY_PULL = 'is there such an image? Who pulls from a private registry is said in [registries."HOST"] of the inventory'
 
@@ -92,7 +94,7 @@ def _changes(facts: HostFacts, wanted: HostWanted) -> Iterator[HostChange]:
     yield from _packages(facts, wanted)
     yield from guard_changes(facts)
     if not facts.docker_active:
-        yield Run("systemctl enable --now --quiet docker", "start Docker", 120)
+        yield Run(START_DOCKER, "start Docker", 120)
     for file in wanted.after_docker:
         yield from _file(facts, file)
     ours = f"--config {CREDENTIALS_FOLDER} " if any(file.path == CREDENTIALS for file in wanted.files) else ""
