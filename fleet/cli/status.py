@@ -1,12 +1,13 @@
 """``fleet status``: who is there, what runs, what is wrong, what it costs; once, or as a page left open."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from fleet.cli import dashboard
+from fleet.cli import dashboard, figures, metrics
 from fleet.cli import watch as watching
 from fleet.cli.exits import NOT_AS_WANTED, OK, with_verdict
 from fleet.cli.options import InventoryOption, JsonOption
@@ -24,7 +25,11 @@ def status(
     ] = None,
     check: Annotated[bool, typer.Option("--check", help="Exit 3 when something is not as wanted.")] = False,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Look again and again, until Ctrl-C.")] = False,
-    wide: Annotated[bool, typer.Option("--wide", help="All columns, even where the terminal is too narrow.")] = False,
+    wide: Annotated[bool, typer.Option("--wide", help="All columns, room or not; how long jobs and machines took.")] = False,
+    prometheus: Annotated[
+        Path | None,
+        typer.Option("--prometheus", metavar="FILE", help="Show nothing: write metrics to FILE, for node_exporter."),
+    ] = None,
     json: JsonOption = False,
     inventory: InventoryOption = None,
 ) -> int:
@@ -32,6 +37,9 @@ def status(
     names = machines or []
     if watch and (json or check):
         raise Refused("--watch goes on and on, and --json and --check give one answer", hint="leave out one of them")
+    if prometheus is not None:
+        _alone("--prometheus", names, watch, wide, json)
+        return _verdict(metrics.write_file(inventory, prometheus), check=check)
     with open_world(inventory) as world:
         _must_know(world, names)
         if watch:
@@ -42,10 +50,23 @@ def status(
             sight = dashboard.only(dashboard.look(world, seen), names)
         console = Console(highlight=False)
         if json:
-            console.print_json(data=dashboard.to_json(sight))
+            found = figures.figures(world, sight.seen, sight.machines)
+            console.print_json(data=dashboard.to_json(sight) | figures.to_json(found))
         else:
             console.print(dashboard.screen(sight, wide=wide), crop=False)
-        return NOT_AS_WANTED if check and sight.troubles else OK
+        if wide and not json:
+            console.print("", figures.shown(figures.figures(world, sight.seen, sight.machines)), sep="\n")
+        return _verdict(sight, check=check)
+
+
+def _verdict(sight: dashboard.Sight, *, check: bool) -> int:
+    return NOT_AS_WANTED if check and sight.troubles else OK
+
+
+def _alone(option: str, *others: object) -> None:
+    """Raises Refused where something else is asked for, too."""
+    if any(others):
+        raise Refused(f"{option} is for the whole fleet, once, and shows nothing", hint=f"fleet status {option} FILE")
 
 
 def _must_know(world: World, names: Sequence[str]) -> None:

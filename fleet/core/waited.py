@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from fleet.core.labels import matches
-from fleet.core.observation import Job
+from fleet.core.observation import Job, JobState
 
 RECENT = timedelta(hours=24)
 """Jobs that started earlier say nothing of today."""
@@ -45,6 +45,7 @@ def wait_figures(jobs: Iterable[Job], labels: Iterable[frozenset[str]], at: date
         _waited(job, job.started, ends.get(job.run, ()))
         for job in known
         if job.started is not None
+        and job.state is not JobState.WAITING
         and job.attempt <= 1
         and at - job.started <= RECENT
         and any(matches(job.labels, one) for one in able)

@@ -54,6 +54,9 @@ class NoCloud:
         """Nothing is shared."""
         return ()
 
+    def calls_left(self) -> None:
+        """Nobody counts."""
+
     def warnings(self) -> tuple[str, ...]:
         """None."""
         return ()

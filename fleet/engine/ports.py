@@ -129,6 +129,9 @@ class Cloud(Protocol):
     def remove_shared(self, tags: Mapping[str, str]) -> tuple[str, ...]:
         """Delete the SSH keys and firewalls with all these tags, when no server uses them; their names."""
 
+    def calls_left(self) -> tuple[int, int] | None:
+        """Calls that may be made, as the last answer said, and the limit; None where nobody counts."""
+
     def warnings(self) -> tuple[str, ...]:
         """Deprecations noticed so far, each once, as sentences."""
 

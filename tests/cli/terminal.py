@@ -23,6 +23,7 @@ from fleet.engine.world import public_target
 from tests.core.builders import ROOT, STACK, catalog
 
 NOTHING = Record()
+NO_JOBS = EndedJobs()
 PLAIN: Mapping[str, str] = {"COLUMNS": "80", "NO_COLOR": "1", "TERM": "dumb"}
 
 
@@ -73,6 +74,7 @@ def set_scene(
     sessions: object = None,
     clock: object = None,
     gitea: object = None,
+    ended: EndedJobs = NO_JOBS,
 ) -> None:
     """The command sees this observation and this record; what it applies ends in this report."""
 
@@ -82,8 +84,9 @@ def set_scene(
     def opened(_: str | None) -> Iterator[SimpleNamespace]:
         yield SimpleNamespace(
             inventory=of,
-            gitea=gitea or SimpleNamespace(version=lambda: "1.26.0", jobs=lambda: (), ended_jobs=EndedJobs),
+            gitea=gitea or SimpleNamespace(version=lambda: "1.26.0", jobs=lambda: (), ended_jobs=lambda: ended),
             cloud=SimpleNamespace(
+                calls_left=lambda: (3590, 3600),
                 warnings=lambda: ("type cx33 is on its way out",),
                 leftovers=lambda tags: ("volume old (7)",) if of.name == "left" else (),
             ),

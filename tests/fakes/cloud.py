@@ -237,6 +237,9 @@ class FakeCloud:
                 removed.append(key[0])
         return tuple(removed)
 
+    def calls_left(self) -> tuple[int, int]:
+        return 3600, 3600
+
     def warnings(self) -> tuple[str, ...]:
         return ()
 
