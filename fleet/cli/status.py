@@ -25,7 +25,9 @@ def status(
     ] = None,
     check: Annotated[bool, typer.Option("--check", help="Exit 3 when something is not as wanted.")] = False,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Look again and again, until Ctrl-C.")] = False,
-    wide: Annotated[bool, typer.Option("--wide", help="All columns, room or not; how long jobs and machines took.")] = False,
+    wide: Annotated[
+        bool, typer.Option("--wide", help="All columns, room or not; how long jobs and machines took.")
+    ] = False,
     prometheus: Annotated[
         Path | None,
         typer.Option("--prometheus", metavar="FILE", help="Show nothing: write metrics to FILE, for node_exporter."),

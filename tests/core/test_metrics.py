@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from fleet.core.errors import HostSilent
+from fleet.core.facts import Disk, Memory
 from fleet.core.health import Finding, Severity, Trouble
 from fleet.core.inventory import CronSettings
 from fleet.core.machine import Phase, join
@@ -50,6 +51,12 @@ def waiting(**more: Any) -> Any:
     return job(**{"state": JobState.WAITING, "runner_id": None, "started": None, **more})
 
 
+HOST = facts(
+    disks=(Disk("/var/lib/docker", 100, 75, 1000, 400), Disk("/", 100, 20), Disk("/none", 0, 0)),
+    ram=Memory(size=1000, free=250),
+    load=3.0,
+    cores=4,
+)
 DAY = seen(
     server(tags={Tag.STAGES: f"c14.s41.e{int(NOW.timestamp())}"}),
     server("ci-build-2"),
@@ -61,7 +68,7 @@ DAY = seen(
     waiting(id=3, created=NOW - timedelta(minutes=7)),
     waiting(id=4, labels=frozenset({"linux"}), created=NOW - timedelta(minutes=9)),
     waiting(id=5, labels=frozenset({"windows"}), created=NOW - timedelta(hours=9)),
-    hosts={"ci-build-1": facts(), "ci-build-2": HostSilent("silent")},
+    hosts={"ci-build-1": HOST, "ci-build-2": HostSilent("silent")},
 )
 
 
@@ -214,10 +221,20 @@ def test_a_machine_has_its_words_and_its_numbers() -> None:
         "slots": 2,
         "jobs_running": 2,
         "host_answers": 1,
-        "disk_used_ratio": 0.25,
+        "disk_used_ratio": 0.8,
+        "inodes_used_ratio": 0.6,
+        "memory_used_ratio": 0.75,
+        "load_ratio": 0.75,
     }
     for name, number in numbers.items():
         assert value(f"fleet_machine_{name}", given, machine="ci-build-1") == pytest.approx(number), name
+
+
+def test_what_a_host_did_not_say_has_no_number() -> None:
+    given = look(seen(server(), runner(), hosts={"ci-build-1": facts(disks=(), ram=Memory(), cores=0)}))
+    for what in ("disk_used", "inodes_used", "memory_used", "load"):
+        assert value(f"fleet_machine_{what}_ratio", given) is None
+    assert value("fleet_machine_host_answers", given) == 1
 
 
 def test_a_host_that_is_silent_has_no_disk_and_one_that_was_not_asked_does_not_say_whether_it_answers() -> None:

@@ -50,7 +50,10 @@ _TABLE: tuple[tuple[str, str, Callable[[Seen], Iterable[Sample]]], ...] = (
     ("fleet_machine_slots", "Jobs that it can run at once.", machines.slots),
     ("fleet_machine_jobs_running", "Jobs that run on it.", machines.running),
     ("fleet_machine_host_answers", "1 when its host answered by SSH, 0 when it did not.", machines.answers),
-    ("fleet_machine_disk_used_ratio", "How full the disk under Docker's folder is.", machines.disk),
+    ("fleet_machine_disk_used_ratio", "How full the fullest disk of its host is.", machines.disk),
+    ("fleet_machine_inodes_used_ratio", "Used inodes, of the disk that has the fewest left.", machines.inodes),
+    ("fleet_machine_memory_used_ratio", "Memory that programs could not get any more.", machines.memory),
+    ("fleet_machine_load_ratio", "Load of five minutes for each core; above 1, something waits.", machines.load),
     (
         "fleet_machine_stage_seconds",
         "What each stage of its way into service took; first-job: from online to a job that ran well.",

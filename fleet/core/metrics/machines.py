@@ -1,6 +1,6 @@
 """Metrics of each machine. One that is gone has none."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from fleet.core.facts import HostFacts
 from fleet.core.metrics.values import Sample, Seen, of_machine
@@ -49,10 +49,35 @@ def answers(seen: Seen) -> Iterator[Sample]:
 
 
 def disk(seen: Seen) -> Iterator[Sample]:
+    """Of the fullest file system that Docker, containerd or the system uses."""
+    return _of_hosts(seen, lambda facts: _most((disk.free, disk.size) for disk in facts.disks))
+
+
+def inodes(seen: Seen) -> Iterator[Sample]:
+    """Likewise; some file systems have no fixed number of them."""
+    return _of_hosts(seen, lambda facts: _most((disk.inodes_free, disk.inodes) for disk in facts.disks))
+
+
+def memory(seen: Seen) -> Iterator[Sample]:
+    """What programs could not get any more."""
+    return _of_hosts(seen, lambda facts: _most([(facts.ram.free, facts.ram.size)]))
+
+
+def load(seen: Seen) -> Iterator[Sample]:
+    """Of five minutes, for each core."""
+    return _of_hosts(seen, lambda facts: facts.load / facts.cores if facts.cores else None)
+
+
+def _of_hosts(seen: Seen, value: Callable[[HostFacts], float | None]) -> Iterator[Sample]:
     """Only where the host has said it."""
     for one in seen.machines:
-        if one.facts is not None and one.facts.disk_size:
-            yield of_machine(one, 1 - one.facts.disk_free / one.facts.disk_size)
+        found = value(one.facts) if one.facts is not None else None
+        if found is not None:
+            yield of_machine(one, found)
+
+
+def _most(free_and_size: Iterable[tuple[int, int]]) -> float | None:
+    return max((round(1 - free / size, 4) for free, size in free_and_size if size), default=None)
 
 
 def stages(seen: Seen) -> Iterator[Sample]:
