@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "init": ("fleet.cli.init:init", "Ask a few questions and write an inventory."),
     "doctor": ("fleet.cli.doctor:doctor", "Look at everything before money is spent. Changes nothing."),
+    "config": ("fleet.cli.config:config", "Show the inventory in force, and where each value comes from."),
     "plan": ("fleet.cli.plan:plan", "Show what `fleet up` would do, why, and what it costs."),
     "up": ("fleet.cli.up:up", "Create the machines that are missing, repair what is broken."),
     "status": ("fleet.cli.status:status", "Show every machine, its jobs, its cost, and what is wrong."),

@@ -35,6 +35,24 @@ def resolve(
             return _from_command(source, what, env if child_env is None else child_env, base, timeout)
 
 
+def whereabouts(source: SecretSource, env: Mapping[str, str], base: Path) -> str:
+    """Where it is found now, in a few words, or that it is not; of a command nothing: it is not run."""
+    match source:
+        case FromEnv(name):
+            return "in the environment" if env.get(name) else _in_dotenv(name, base / ".env")
+        case FromFile(path):
+            return "the file is there" if (base / Path(path).expanduser()).is_file() else "there is no such file"
+        case FromCommand():
+            return ""
+
+
+def _in_dotenv(name: str, dotenv: Path) -> str:
+    try:
+        return "in .env" if _dotenv(dotenv).get(name) else "set nowhere"
+    except CredentialsError:
+        return ".env cannot be read"
+
+
 def _from_env(name: str, what: str, env: Mapping[str, str], dotenv: Path) -> Secret:
     """The environment wins; the .env is not even looked at then."""
     text = env.get(name) or _dotenv(dotenv).get(name)

@@ -13,6 +13,8 @@ shown where they cannot be secrets. ``tables`` and ``pool`` are the reference of
     tables    all other tables, and the whole
     words     what pydantic says, in our words
     values    the tables as plain values
+    effective  every key with its value, and where that comes from
+    notify    who is told
 """
 
 from fleet.edges.inventory.read import known_keys, load, parse

@@ -1,7 +1,9 @@
 """The file read, and every problem of it at once."""
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -18,14 +20,18 @@ NOT_CALLED = "default_factory_not_called"
 
 def load(path: Path) -> Inventory:
     """The inventory of a file. Raises InventoryError with all problems, Refused when it cannot be read."""
+    return parse(read_text(path), str(path))
+
+
+def read_text(path: Path) -> str:
+    """The text of a file. Raises Refused, InventoryError when it is not UTF-8."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise Refused(f"{path} could not be read: {error.strerror}", hint=f"type `ls -l {path}`") from None
     except UnicodeDecodeError as error:
         problem = Problem(f"byte {error.start}", "is not UTF-8")
         raise InventoryError(str(path), [problem], hint="save the file as UTF-8") from None
-    return parse(text, str(path))
 
 
 def parse(text: str, source: str) -> Inventory:
@@ -33,6 +39,11 @@ def parse(text: str, source: str) -> Inventory:
 
     Raises InventoryError with all problems.
     """
+    return inventory_of(checked(text, source)[1], source)
+
+
+def checked(text: str, source: str) -> tuple[Mapping[str, Any], InventoryTable]:
+    """What is written, and the same as tables, with their defaults. Raises InventoryError with all problems."""
     try:
         # A table that must be there is read as an empty one, so that the error names its missing key.
         data = {"gitea": {}, **tomllib.loads(text)}
@@ -44,10 +55,9 @@ def parse(text: str, source: str) -> Inventory:
             "folder": Path(source).parent,
             "tailnet": "tailnet" in data,
         }
-        table = InventoryTable.model_validate(data, context=context)
+        return data, InventoryTable.model_validate(data, context=context)
     except ValidationError as error:
         raise InventoryError(source, [problem(one) for one in error.errors() if one["type"] != NOT_CALLED]) from None
-    return inventory_of(table, source)
 
 
 def known_keys() -> frozenset[str]:
