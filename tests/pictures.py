@@ -11,9 +11,10 @@ from types import ModuleType
 import pytest
 from rich.console import Console
 from rich.terminal_theme import TerminalTheme
+from rich.text import Text
 from typer.testing import CliRunner
 
-from fleet.cli import plan, status
+from fleet.cli import plan, status_answer
 from fleet.cli.main import app
 from tests.cli.situations import Situation
 from tests.cli.terminal import set_scene
@@ -22,6 +23,9 @@ from tests.picture_fleets import BUSY, SMALL, TROUBLE
 
 FOLDER = ROOT / "docs" / "pictures"
 WIDTH = 100
+ASPECT = 0.602
+"""Of the first font that is named: what ignores the length of a text draws columns below each other all the same."""
+TERMINAL = {"COLUMNS": str(WIDTH), "FORCE_COLOR": "1", "TERM": "xterm", "COLORTERM": "", "NO_COLOR": ""}
 
 THEME = TerminalTheme(
     (18, 22, 30),
@@ -70,25 +74,25 @@ class Picture:
 
 
 PICTURES: Mapping[str, Picture] = {
-    "status": Picture(status, ("status",), BUSY),
-    "status-trouble": Picture(status, ("status",), TROUBLE),
+    "status": Picture(status_answer, ("status",), BUSY),
+    "status-trouble": Picture(status_answer, ("status",), TROUBLE),
     "plan": Picture(plan, ("plan",), SMALL),
 }
 """By the name of the file."""
 
 
 def drawn(name: str) -> str:
-    """The picture as SVG."""
+    """The picture as SVG: what the command has written to a terminal with colours, drawn."""
     picture = PICTURES[name]
-    console = Console(
-        record=True, file=StringIO(), width=WIDTH, force_terminal=True, color_system="truecolor", highlight=False
-    )
     with pytest.MonkeyPatch.context() as patch:
         set_scene(patch, picture.command, picture.fleet.inventory, picture.fleet.seen, record=picture.fleet.record)
-        patch.setattr(picture.command, "Console", lambda **_: console)
-        CliRunner().invoke(app, list(picture.typed), catch_exceptions=False)
+        written = CliRunner().invoke(app, list(picture.typed), env=dict(TERMINAL), catch_exceptions=False).stdout
+    console = Console(record=True, file=StringIO(), width=WIDTH, force_terminal=True, color_system="standard")
+    console.print(Text.from_ansi(written), end="")
     title = " ".join(("fleet", *picture.typed))
-    return console.export_svg(title=title, theme=THEME, code_format=FORM, unique_id=f"fleet-{name}")
+    return console.export_svg(
+        title=title, theme=THEME, code_format=FORM, unique_id=f"fleet-{name}", font_aspect_ratio=ASPECT
+    )
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -87,12 +88,15 @@ class Sight:
 
 def look(opened: World, seen: Callable[[str], None] = lambda _: None) -> Sight:
     """Look at everything; nothing is changed. Raises Refused when Hetzner or Gitea do not answer."""
-    world, record = memory.raised(opened)
-    observation = observe(world, seen=seen)
-    plan = plan_up(world.inventory, observation, world.catalog, world.wants(observation))
-    plan = replace(plan, notes=(*plan.notes, *firewall.notes(world), *preflight.notes(world, observation)))
-    machines = join(world.inventory, observation)
-    return Sight(world, observation, machines, plan, record, gitea=world.gitea.version())
+    with ThreadPoolExecutor(3) as pool:  # while the hosts are asked, which takes longest
+        raised = pool.submit(memory.raised, opened)
+        of_firewall = pool.submit(firewall.notes, opened)
+        version = pool.submit(opened.gitea.version)
+        observation = observe(opened, seen=seen)
+        world, record = raised.result()
+        plan = plan_up(world.inventory, observation, world.catalog, world.wants(observation))
+        plan = replace(plan, notes=(*plan.notes, *of_firewall.result(), *preflight.notes(world, observation)))
+        return Sight(world, observation, join(world.inventory, observation), plan, record, gitea=version.result())
 
 
 def only(sight: Sight, names: Sequence[str]) -> Sight:

@@ -8,13 +8,12 @@ import functools
 import os
 import sys
 from collections.abc import Callable
-from typing import NoReturn, ParamSpec
-
-from rich.console import Console
-from rich.text import Text
+from typing import TYPE_CHECKING, NoReturn, ParamSpec
 
 from fleet.core.errors import FleetError, FleetLocked, HostLocked, Refused
-from fleet.core.report import Report, Verdict
+
+if TYPE_CHECKING:
+    from fleet.core.report import Report
 
 P = ParamSpec("P")
 
@@ -48,14 +47,19 @@ def _code_of_error(error: FleetError) -> int:
 
 def show_error(error: FleetError) -> None:
     """What happened, and what to type, on stderr."""
+    from rich.console import Console  # this file is part of every `--help`, which needs none of it
+    from rich.text import Text
+
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     console.print(Text.assemble(("fleet: ", "bold red"), error.message))
     if error.hint:
         console.print(Text.assemble(("what to do: ", "bold"), error.hint))
 
 
-def code_of(report: Report) -> int:
+def code_of(report: "Report") -> int:
     """Failures first, then locks; deferred is as wanted, only later."""
+    from fleet.core.report import Verdict
+
     if report.any(Verdict.FAILED, Verdict.REFUSED):
         return FAILED
     return LOCKED if report.any(Verdict.LOCKED) else OK
@@ -63,6 +67,8 @@ def code_of(report: Report) -> int:
 
 def _interrupted() -> NoReturn:
     """Machines may be half-way; each step can be cut anywhere, so there is nothing to wait for."""
+    from rich.console import Console
+
     Console(stderr=True).print("\ninterrupted: type the same command again to go on", highlight=False)
     _end(INTERRUPTED)
 

@@ -196,7 +196,7 @@ COLUMNS: tuple[Column[Row], ...] = (
     ),
     Column("PAID", "paid_minutes_left", _paid, _paid_text, rank=3, right=True),
     Column("DISK", "disk_used", _disk_used, _disk, rank=2, right=True),
-    Column("DOCKER", "docker", _docker, lambda row: _docker(row) or "", rank=10),
+    Column("DOCKER", "docker", _docker, lambda row: (_docker(row) or "").partition("+")[0], rank=10),
     Column("RUNNER", "runner_version", _runner_version, lambda row: _runner_version(row) or "", rank=9),
     Column("CACHE", "cache", _cache, lambda row: _cache(row) or "", rank=11),
     Column("TAILNET", "tailnet", _tailnet, lambda row: _tailnet(row) or "", rank=12),

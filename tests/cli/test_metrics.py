@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from fleet.cli import dashboard, figures, metrics, status
+from fleet.cli import dashboard, figures, metrics, status_answer
 from fleet.cli.exits import NOT_AS_WANTED, OK, UNTOUCHED
 from fleet.cli.main import app
 from fleet.core.errors import Unreachable
@@ -104,7 +104,7 @@ def test_a_file_is_of_the_whole_fleet_and_alone(tmp_path: Path, more: list[str])
 
 
 def test_wide_shows_how_long_jobs_waited_and_machines_took(monkeypatch: pytest.MonkeyPatch) -> None:
-    set_scene(monkeypatch, status, FLEET, TAKEN, ended=ENDED)
+    set_scene(monkeypatch, status_answer, FLEET, TAKEN, ended=ENDED)
     wide = CliRunner().invoke(app, ["status", "--wide"], env={**PLAIN, "COLUMNS": "140"}, catch_exceptions=False)
     assert shown_end(wide.stdout) == [
         "jobs waited for a runner: p50 50 s, p95 95 s (101 jobs of the last day)",
@@ -144,7 +144,7 @@ def test_a_wait_that_is_not_known_is_told_as_such_and_bounds_that_differ_are_bot
 
 
 def test_json_has_the_waits_and_the_stages_of_each_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    set_scene(monkeypatch, status, FLEET, TAKEN, ended=ENDED)
+    set_scene(monkeypatch, status_answer, FLEET, TAKEN, ended=ENDED)
     answer = json.loads(typed("status", "--json").stdout)
     assert answer["wait"] == {"jobs": 101, "p50": {"least": 50, "most": 50}, "p95": {"least": 95, "most": 95}}
     assert answer["stages"]["boot"] == {"p50": 30, "p95": 32, "machines": {"ci-build-1": 32, "ci-build-2": 30}}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from fleet.cli import plan, status, up
+from fleet.cli import plan, status_answer, up
 from fleet.cli.exits import FAILED, NOT_AS_WANTED, OK, UNTOUCHED
 from fleet.cli.main import app
 from fleet.core.names import Tag
@@ -21,7 +21,7 @@ from tests.core.builders import NOW, inventory, seen, server
 @pytest.fixture
 def busy_day(monkeypatch: pytest.MonkeyPatch) -> None:
     set_scene(monkeypatch, plan, FLEET, DAY)
-    set_scene(monkeypatch, status, FLEET, DAY)
+    set_scene(monkeypatch, status_answer, FLEET, DAY)
     set_scene(monkeypatch, up, FLEET, DAY, REPORT)
 
 
@@ -29,7 +29,7 @@ def busy_day(monkeypatch: pytest.MonkeyPatch) -> None:
 def calm_day(monkeypatch: pytest.MonkeyPatch) -> None:
     quiet = Report((Outcome("ci-build-1", REPORT.outcomes[0].verb, Verdict.KEPT, "online, idle, as wanted"),))
     set_scene(monkeypatch, plan, inventory(), CALM)
-    set_scene(monkeypatch, status, inventory(), CALM)
+    set_scene(monkeypatch, status_answer, inventory(), CALM)
     set_scene(monkeypatch, up, inventory(), CALM, quiet)
 
 
@@ -65,7 +65,7 @@ def test_the_screen_of_a_calm_day(command: str) -> None:
 
 @pytest.mark.parametrize("command", ["plan", "status"])
 def test_check_says_by_its_exit_code_whether_all_is_as_wanted(monkeypatch: pytest.MonkeyPatch, command: str) -> None:
-    module = {"plan": plan, "status": status}[command]
+    module = {"plan": plan, "status": status_answer}[command]
     set_scene(monkeypatch, module, FLEET, DAY)
     assert (typed(command, "--check").exit_code, typed(command).exit_code) == (NOT_AS_WANTED, OK)
     set_scene(monkeypatch, module, inventory(), CALM)
@@ -79,7 +79,7 @@ def test_what_is_billed_and_belongs_to_no_server_is_told_of_by_plan(monkeypatch:
 
 @pytest.mark.parametrize("command", ["plan", "status"])
 def test_what_is_to_be_known_of_the_firewall_is_told(monkeypatch: pytest.MonkeyPatch, command: str) -> None:
-    set_scene(monkeypatch, {"plan": plan, "status": status}[command], replace(inventory(), name="left"), seen())
+    set_scene(monkeypatch, {"plan": plan, "status": status_answer}[command], replace(inventory(), name="left"), seen())
     assert "the firewall does not let you in" in typed(command).stdout
     assert "the firewall does not let you in" in json.loads(typed(command, "--json").stdout)["notes"][-1]
 
@@ -105,7 +105,7 @@ def test_an_empty_fleet_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_status_says_when_the_last_pass_was(monkeypatch: pytest.MonkeyPatch, record: Record, line: str) -> None:
-    set_scene(monkeypatch, status, inventory(), CALM, record=record)
+    set_scene(monkeypatch, status_answer, inventory(), CALM, record=record)
     assert f"passes    {line}\n" in trimmed(typed("status").stdout)
 
 
@@ -141,7 +141,7 @@ def test_adding_needs_to_know_where() -> None:
 
 def test_a_machine_that_leaves_is_a_finding_of_status(monkeypatch: pytest.MonkeyPatch) -> None:
     leaving = seen(server(tags={Tag.DRAINING: "person.1"}))
-    set_scene(monkeypatch, status, inventory(), leaving)
+    set_scene(monkeypatch, status_answer, inventory(), leaving)
     assert "ci-build-1  is leaving: asked by person -> fleet down ci-build-1" in typed("status").stdout
 
 

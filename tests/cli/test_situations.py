@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from typer.testing import CliRunner
 
-from fleet.cli import status
+from fleet.cli import status_answer
 from fleet.cli.main import app
 from fleet.core.errors import HostSilent
 from tests.cli.situations import BUILD, FLEET, SITUATIONS, Situation, host, machine
@@ -17,7 +17,7 @@ WIDTHS = (80, 140)
 
 def screen(monkeypatch: pytest.MonkeyPatch, situation: Situation, width: int, *options: str) -> str:
     """What ``fleet status`` prints on a terminal this wide."""
-    set_scene(monkeypatch, status, situation.inventory, situation.seen, record=situation.record)
+    set_scene(monkeypatch, status_answer, situation.inventory, situation.seen, record=situation.record)
     env = {**PLAIN, "COLUMNS": str(width)}
     return CliRunner().invoke(app, ["status", *options], env=env, catch_exceptions=False).stdout
 

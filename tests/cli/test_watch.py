@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 from rich.live import Live
 
-from fleet.cli import dashboard, status, watch
+from fleet.cli import dashboard, status_answer, watch
 from fleet.cli.exits import OK, UNTOUCHED
 from fleet.core.errors import FleetError, HostSilent, Unreachable
 from fleet.core.observation import Observation
@@ -37,7 +37,7 @@ class Glances:
 
 def pages(monkeypatch: pytest.MonkeyPatch, *answers: Observation | FleetError) -> list[str]:
     """What the page shows, look by look."""
-    set_scene(monkeypatch, status, inventory(), CALM, clock=Glances(len(answers)))
+    set_scene(monkeypatch, status_answer, inventory(), CALM, clock=Glances(len(answers)))
     looks = iter(answers)
     told: list[str] = []
 
@@ -82,7 +82,7 @@ def test_a_page_that_goes_on_and_on_gives_no_single_answer(option: str) -> None:
 
 
 def test_each_look_is_printed_below_the_last_where_there_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    set_scene(monkeypatch, status, inventory(), CALM, clock=Glances(2))
+    set_scene(monkeypatch, status_answer, inventory(), CALM, clock=Glances(2))
     said = typed("status", "--watch").stdout
     assert said.count("fleet ci  Gitea 1.26.0") == 2
 
@@ -110,7 +110,7 @@ def on_a_screen(monkeypatch: pytest.MonkeyPatch, height: int) -> list[str]:
         told.extend("".join(part.text for part in line).rstrip() for line in lines)
 
     monkeypatch.setattr(watch, "_show", show)
-    set_scene(monkeypatch, status, BIG, MANY, record=PASS, clock=Glances(1))
+    set_scene(monkeypatch, status_answer, BIG, MANY, record=PASS, clock=Glances(1))
     typed("status", "--watch")
     return told
 

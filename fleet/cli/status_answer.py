@@ -1,0 +1,78 @@
+"""What ``fleet status`` answers: a screen, JSON, a page left open, or a file of metrics."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from fleet.cli import dashboard, figures, metrics, watch
+from fleet.cli.exits import NOT_AS_WANTED, OK
+from fleet.cli.story import looking
+from fleet.cli.wiring import open_world
+from fleet.core.errors import Refused
+from fleet.core.names import read_machine_name
+from fleet.engine.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The options as they were typed. ``names``: of machines and pools; none is all."""
+
+    names: tuple[str, ...]
+    check: bool
+    watch: bool
+    wide: bool
+    json: bool
+
+
+def answer(inventory: str | None, asked: Asked, prometheus: Path | None) -> int:
+    """Look, and show it or write it. The exit code. Raises Refused: usage, or Hetzner or Gitea do not answer."""
+    if asked.watch and (asked.json or asked.check):
+        raise Refused("--watch goes on and on, and --json and --check give one answer", hint="leave out one of them")
+    if prometheus is not None:
+        _alone("--prometheus", asked.names, asked.watch, asked.wide, asked.json)
+        return _verdict(metrics.write_file(inventory, prometheus), check=asked.check)
+    with open_world(inventory) as world:
+        _must_know(world, asked.names)
+        if asked.watch:
+            return watch.watch(
+                world.inventory.name,
+                lambda: dashboard.only(dashboard.look(world), asked.names),
+                world.clock,
+                wide=asked.wide,
+            )
+        return _once(world, asked)
+
+
+def _once(world: World, asked: Asked) -> int:
+    with looking(f"looking at fleet {world.inventory.name}", quiet=asked.json) as seen:
+        sight = dashboard.only(dashboard.look(world, seen), asked.names)
+    console = Console(highlight=False)
+    if asked.json:
+        found = figures.figures(world, sight.seen, sight.machines)
+        console.print_json(data=dashboard.to_json(sight) | figures.to_json(found))
+    else:
+        console.print(dashboard.screen(sight, wide=asked.wide), crop=False)
+    if asked.wide and not asked.json:
+        console.print("", figures.shown(figures.figures(world, sight.seen, sight.machines)), sep="\n")
+    return _verdict(sight, check=asked.check)
+
+
+def _verdict(sight: dashboard.Sight, *, check: bool) -> int:
+    return NOT_AS_WANTED if check and sight.troubles else OK
+
+
+def _alone(option: str, *others: object) -> None:
+    """Raises Refused where something else is asked for, too."""
+    if any(others):
+        raise Refused(f"{option} is for the whole fleet, once, and shows nothing", hint=f"fleet status {option} FILE")
+
+
+def _must_know(world: World, names: Sequence[str]) -> None:
+    """A machine need not be there, but its pool must be in the inventory. Raises Refused."""
+    pools = {pool.name for pool in world.inventory.pools}
+    for name in names:
+        parts = read_machine_name(name)
+        if name not in pools and (parts is None or parts.fleet != world.inventory.name):
+            raise Refused(f"there is no machine or pool {name}", hint=f"pools: {', '.join(sorted(pools))}")
