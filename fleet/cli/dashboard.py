@@ -17,7 +17,6 @@ from fleet.cli.findings_table import findings_table
 from fleet.cli.hinted import Hinted
 from fleet.cli.machine_columns import COLUMNS, Row
 from fleet.cli.passes import passes
-from fleet.core import health
 from fleet.core.change import Plan
 from fleet.core.health import Finding, Severity
 from fleet.core.machine import Machine, join
@@ -29,6 +28,7 @@ from fleet.core.pricing import server_price
 from fleet.core.record import Record
 from fleet.core.waiting import Wait
 from fleet.engine import firewall, memory, preflight
+from fleet.engine.findings import findings_now
 from fleet.engine.observe import observe
 from fleet.engine.waiting import waits_now
 from fleet.engine.world import World
@@ -62,7 +62,7 @@ class Sight:
     @property
     def findings(self) -> tuple[Finding, ...]:
         """What is not as wanted, errors first."""
-        found = health.findings(self.machines, self.plan)
+        found = findings_now(self.world, self.seen, self.machines, self.plan, self.record)
         return tuple(sorted(found, key=lambda one: list(Severity).index(one.severity)))
 
     @property

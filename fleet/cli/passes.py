@@ -3,10 +3,8 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from fleet.core.health import OVERDUE
 from fleet.core.record import Record
-
-OVERDUE = 3
-"""Passes that may be missed before we say so."""
 
 
 @dataclass(frozen=True, slots=True)

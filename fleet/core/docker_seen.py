@@ -41,7 +41,10 @@ class Container:
 
 @dataclass(frozen=True, slots=True)
 class RunnerContainer:
-    """The runner's container. ``config`` is the hash of what it was started with, ``killed``: for want of memory."""
+    """The runner's container. ``config`` is the hash of what it was started with, ``killed``: for want of memory.
+
+    ``started``: the last time, in epoch seconds by the host's clock; 0 when not known.
+    """
 
     running: bool
     exit_code: int
@@ -50,6 +53,7 @@ class RunnerContainer:
     image: str
     restarting: bool = False
     killed: bool = False
+    started: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,13 @@ from fleet.core.pricing import choices, growth_refused, new_price_of, server_pri
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """A waiting job and its reason. ``hint``: what to type, when a person has to do something."""
+    """A waiting job and its reason. ``hint``: what to type, when a person has to do something. ``possible``: False
+    when no pool will ever take it."""
 
     job: Job
     reason: str
     hint: str = ""
+    possible: bool = True
 
 
 @dataclass(slots=True)
@@ -55,7 +57,8 @@ def waits(
     found: list[Wait] = []
     for job in sorted(waiting, key=lambda one: (one.created, one.id)):
         able = [pool for pool in by_priority(inventory.pools) if matches(job.labels, labels[pool.name])]
-        found.append(Wait(job, *_reason(inventory, able, slots, machines, job, catalog, at, paused)))
+        reason = _reason(inventory, able, slots, machines, job, catalog, at, paused)
+        found.append(Wait(job, *reason, possible=bool(able)))
     return tuple(found)
 
 

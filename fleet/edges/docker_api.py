@@ -78,6 +78,7 @@ def _runner(client: APIClient) -> RunnerContainer | None:
         image=str(found["Config"]["Image"]),
         restarting=bool(state.get("Restarting")),
         killed=bool(state.get("OOMKilled")),
+        started=_epoch(state.get("StartedAt")),
     )
 
 
@@ -116,9 +117,9 @@ def _network(one: Mapping[str, Any]) -> Made:
 
 
 def _epoch(text: object) -> int:
-    """Docker writes nanoseconds, which ``datetime`` reads no more than six digits of."""
+    """0 for what is no time, or lies before all time, as Docker says of what has never been."""
     try:
-        return int(datetime.fromisoformat(str(text)).timestamp())
+        return max(int(datetime.fromisoformat(str(text)).timestamp()), 0)
     except ValueError:
         return 0
 

@@ -1,8 +1,8 @@
 """After a pass: tell of findings that have come and gone, and remember what was told."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
-from fleet.core import health
 from fleet.core.errors import FleetError
 from fleet.core.facts import HostFacts
 from fleet.core.health import Severity
@@ -10,6 +10,7 @@ from fleet.core.notify import Message, News, forgotten, news
 from fleet.core.plan import plan_up
 from fleet.core.static_hosts import possible_names
 from fleet.engine import memory
+from fleet.engine.findings import findings_now
 from fleet.engine.passes import Look, can_remember
 
 Tell = Callable[[Message], None]
@@ -39,12 +40,13 @@ def after_pass(look: Look, tell: Tell | None) -> str:
 
 
 def _news(look: Look) -> News:
-    """What is wrong is what ``fleet up`` would mend: a pass makes and removes machines although all is well."""
+    """What is wrong is what ``fleet up`` would mend: a pass makes and removes machines although all is well. It is no
+    news that the last pass was long ago: one is running."""
     inventory, seen = look.world.inventory, look.seen
     plan = plan_up(inventory, seen, look.world.catalog, look.world.wants(seen))
     return news(
         inventory.name,
-        health.findings(look.machines, plan),
+        findings_now(look.world, seen, look.machines, plan, replace(look.record, last_pass=None)),
         look.record.told,
         int(seen.at.timestamp()),
         least=Severity(inventory.notify.severity),

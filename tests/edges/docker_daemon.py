@@ -16,7 +16,13 @@ NAME = "GITEA-ACTIONS-TASK-41-WORKFLOW-ci"
 VERSION = {"Version": "29.10.0", "ApiVersion": "1.52", "MinAPIVersion": "1.44"}
 
 RUNNER: dict[str, Any] = {
-    "State": {"Status": "running", "ExitCode": 0, "Restarting": False, "OOMKilled": False},
+    "State": {
+        "Status": "running",
+        "ExitCode": 0,
+        "Restarting": False,
+        "OOMKilled": False,
+        "StartedAt": "2026-03-02T11:00:00.123456789Z",
+    },
     "RestartCount": 2,
     "Config": {"Image": "gitea/runner:4.1.0", "Labels": {"fleet.config": "abcd"}},
 }

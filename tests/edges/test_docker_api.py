@@ -64,7 +64,7 @@ def test_all_that_is_told_comes_as_values(host: SshHost, daemon: Daemon) -> None
             ),
             Container(NAME, "node:22", "running", 1772450000),
         ),
-        runner=RunnerContainer(True, 0, 2, "abcd", "gitea/runner:4.1.0"),
+        runner=RunnerContainer(True, 0, 2, "abcd", "gitea/runner:4.1.0", started=1772449200),
         volumes=(Made(f"{NAME}-env", 1772449200),),
         networks=(Made(f"{NAME}-test-network", 1772449200),),
     )  # fmt: skip
@@ -111,8 +111,10 @@ def test_how_the_runner_ended_is_told(
 
 
 def test_a_time_that_cannot_be_read_is_unknown(host: SshHost, daemon: Daemon) -> None:
-    daemon.answers["/volumes"] = {"Volumes": [{"Name": NAME, "CreatedAt": "yesterday"}, {"Name": NAME}]}
-    assert host.docker().volumes == (Made(NAME), Made(NAME))
+    daemon.answers["/volumes"] = {"Volumes": [
+        {"Name": NAME, "CreatedAt": "yesterday"}, {"Name": NAME}, {"Name": NAME, "CreatedAt": "0001-01-01T00:00:00Z"}
+    ]}  # fmt: skip
+    assert host.docker().volumes == (Made(NAME), Made(NAME), Made(NAME))
 
 
 @pytest.mark.parametrize(

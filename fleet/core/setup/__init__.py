@@ -15,9 +15,18 @@ Facts in, commands out. A host that has everything gets no command.
 """
 
 from fleet.core.setup.cache import cache_secrets
-from fleet.core.setup.changes import Drift, changes, drift, first_changes, in_place, probe_arguments, same_url
+from fleet.core.setup.changes import (
+    Drift,
+    changes,
+    drift,
+    first_changes,
+    in_place,
+    probe_arguments,
+    registered_at,
+    same_url,
+)
 from fleet.core.setup.docker import DAEMON_JSON, daemon_file, docker_packages, kept_settings, left_settings
-from fleet.core.setup.guard import guard_changes, is_flushed
+from fleet.core.setup.guard import LOAD_GUARD, guard_changes, is_flushed
 from fleet.core.setup.on_host import on_host, whose_docker
 from fleet.core.setup.part import Given, Part
 from fleet.core.setup.registries import password_key
@@ -44,6 +53,7 @@ __all__ = [
     "DAEMON_JSON",
     "FETCH_TIMEOUT",
     "HOME",
+    "LOAD_GUARD",
     "MEMORY",
     "RUNNER_FILE",
     "Drift",
@@ -73,6 +83,7 @@ __all__ = [
     "on_host",
     "password_key",
     "probe_arguments",
+    "registered_at",
     "same_url",
     "wanted_of",
     "whose_docker",

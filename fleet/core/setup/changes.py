@@ -55,8 +55,13 @@ def drift(facts: HostFacts, wanted: HostWanted) -> tuple[Drift, ...]:
     if container is not None and container.running and container.config != wanted.config_hash:
         found.append(Drift("the runner has an older configuration", True))
     if facts.registration is not None and not same_url(facts.registration.address, wanted.runner_url):
-        found.append(Drift(f"its runner is registered at {facts.registration.address}", True))
+        found.append(Drift(registered_at(facts), True))
     return (*found, *_tailnet(facts, wanted))
+
+
+def registered_at(facts: HostFacts) -> str:
+    """How it is told that this is another Gitea than the inventory's."""
+    return f"its runner is registered at {facts.registration.address}" if facts.registration else ""
 
 
 def _tailnet(facts: HostFacts, wanted: HostWanted) -> Iterator[Drift]:

@@ -18,6 +18,7 @@ METADATA = ("169.254.169.254", "fe80::a9fe:a9fe")
 
 UNITS = "/etc/systemd/system"
 UNIT = f"{UNITS}/fleet-guard.service"
+LOAD_GUARD = "load the metadata guard"
 
 
 def guard(_inventory: Inventory, pool: Pool, given: Given) -> Part:
@@ -62,4 +63,4 @@ def is_flushed(facts: HostFacts) -> bool:
 def guard_changes(facts: HostFacts) -> Iterator[Run]:
     """Rules that somebody flushed are loaded again, at once: nothing else is touched by it."""
     if not facts.guarded:
-        yield Run("systemctl restart fleet-guard", "load the metadata guard")
+        yield Run("systemctl restart fleet-guard", LOAD_GUARD)

@@ -1,0 +1,26 @@
+"""What is wrong in one look: the look and this run's wishes, given to ``core/health``."""
+
+from collections.abc import Sequence
+
+from fleet.core.change import Plan
+from fleet.core.health import Finding, View, findings
+from fleet.core.machine import Machine
+from fleet.core.observation import Observation
+from fleet.core.record import Record
+from fleet.engine.waiting import waits_now
+from fleet.engine.world import World
+
+
+def findings_now(
+    world: World, seen: Observation, machines: Sequence[Machine], plan: Plan, record: Record
+) -> tuple[Finding, ...]:
+    """Of the fleet as a whole, then by machine in the order of the plan."""
+    view = View(
+        world.inventory,
+        seen,
+        world.wants(seen),
+        waits_now(world, seen, machines, paused=record.paused(seen.at)),
+        last_pass=record.last_pass,
+        paused_until=record.paused_until,
+    )
+    return findings(machines, plan, view)
