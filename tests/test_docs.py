@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import typer
 
-from fleet.cli import exits
 from fleet.cli.main import app
 from fleet.edges import inventory as inventory_file
 from tests.cli.terminal import children
@@ -146,12 +145,6 @@ def test_the_readme_shows_the_smallest_inventory() -> None:
     shown = next(_blocks(README, "toml"))
     assert inventory_file.parse(shown, "inventory.toml") == inventory_file.parse(SMALLEST, "inventory.toml")
     assert len(shown.strip().splitlines()) <= 7
-
-
-def test_the_readme_tells_every_exit_code() -> None:
-    told = {int(code) for code in re.findall(r"^\| (\d+) \| ", README.read_text("utf-8"), re.MULTILINE)}
-    codes = {value for name, value in vars(exits).items() if name.isupper() and isinstance(value, int)}
-    assert told == codes
 
 
 def test_a_key_of_the_inventory_in_the_readme_exists() -> None:

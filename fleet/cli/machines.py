@@ -9,7 +9,7 @@ from fleet.core.errors import Refused
 from fleet.core.machine import Machine
 from fleet.core.names import read_machine_name
 
-MachineNames = Annotated[list[str], typer.Argument(metavar="MACHINE...", help="Names, as `fleet status` shows them.")]
+MachineNames = Annotated[list[str], typer.Argument(metavar="POOL|MACHINE...", help="As `fleet status` names them.")]
 
 
 def chosen(machines: Sequence[Machine], names: Sequence[str]) -> list[Machine]:
