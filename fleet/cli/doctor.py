@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from shutil import which
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -17,10 +18,11 @@ from fleet.core.belongings import names_any
 from fleet.core.doctor import Check, Grade
 from fleet.core.errors import FleetError, InventoryError, Refused
 from fleet.core.firewall import ME
-from fleet.core.inventory import Inventory
+from fleet.core.inventory import Inventory, Pool
+from fleet.core.money import Catalog
 from fleet.core.orders import Target
 from fleet.core.preflight import check_catalog
-from fleet.core.static_hosts import static_hosts
+from fleet.core.static_hosts import needs_cloud, static_hosts
 from fleet.engine import preflight
 from fleet.engine.ports import Hosts
 from fleet.engine.world import static_target
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 @with_verdict
 def doctor(json: JsonOption = False, inventory: InventoryOption = None) -> int:
     """Look at everything before money is spent: inventory, Gitea, Hetzner, tailnet, keys, cron. Changes nothing.
+
+    At Tailscale a key for our tags is made for a minute and revoked at once: nothing less proves that we may.
 
     Exit 1 when something is an error; warnings alone are 0.
     """
@@ -53,6 +57,7 @@ def _all(option: str | None, seen: Callable[[str], None]) -> Iterator[Check]:
         yield from (Check("inventory", Grade.ERROR, str(problem), error.hint) for problem in error.problems)
         return
     yield from core.of_inventory(inventory)
+    yield from core.of_docker(inventory)
     for area, look in AREAS.items():
         seen(area)
         yield from _looked(area, look(inventory))
@@ -89,16 +94,22 @@ def _of_cloud(inventory: Inventory, cloud: "HetznerCloud") -> Iterator[Check]:
         yield core.of_calls(*calls)
     check_catalog(inventory, catalog)
     yield from core.of_catalog(inventory, catalog)
+    yield from core.of_prices(inventory, catalog)
     yield from _given(inventory, cloud)
     if inventory.cache.network:
         cloud.network_id(inventory.cache.network)
         yield core.ok("hetzner", f"cache.network: the private network {inventory.cache.network} is there")
     for pool in inventory.pools:
-        architectures = {kind.architecture for name in pool.types if (kind := catalog.type(name))}
-        for architecture in sorted(architectures):
-            cloud.check_image(pool.image, architecture)
-            yield core.ok("types", f"pools.{pool.name}: image {pool.image} is there for {architecture}")
+        yield from _looked("types", _images(pool, cloud, catalog))
     yield from (core.warning("types", sentence, "change it in the inventory") for sentence in cloud.warnings())
+
+
+def _images(pool: Pool, cloud: "HetznerCloud", catalog: Catalog) -> Iterator[Check]:
+    """An image has one name for all architectures, and need not be there for each."""
+    architectures = {kind.architecture for name in pool.types if (kind := catalog.type(name))}
+    for architecture in sorted(architectures):
+        cloud.check_image(pool.image, architecture)
+        yield core.ok("types", f"pools.{pool.name}: image {pool.image} is there for {architecture}")
 
 
 def _gitea(inventory: Inventory) -> Iterator[Check]:
@@ -109,6 +120,7 @@ def _gitea(inventory: Inventory) -> Iterator[Check]:
         gitea.jobs()
         gitea.registration_token()
         yield from core.of_gitea(inventory, version, gitea.root_url(), gitea.note())
+        yield from core.of_scopes(inventory.gitea.scope, gitea.token_scopes())
     finally:
         gitea.close()
 
@@ -155,8 +167,10 @@ def _ssh(inventory: Inventory) -> Iterator[Check]:
         yield core.warning("ssh", "another key is to take its place, and has not everywhere", "fleet rotate sshkey")
     if ME in inventory.ssh.allow_from:
         yield _me(inventory)
-    if set(inventory.ssh.allow_from) & {"0.0.0.0/0", "::/0"}:
+    elif set(inventory.ssh.allow_from) & {"0.0.0.0/0", "::/0"}:
         yield core.warning("ssh", "port 22 of machines is open to everybody (keys only)", 'ssh.allow_from = ["me"]')
+    elif inventory.ssh.allow_from and needs_cloud(inventory):
+        yield _way_in(inventory)
 
 
 def _me(inventory: Inventory) -> Check:
@@ -165,6 +179,17 @@ def _me(inventory: Inventory) -> Check:
 
     here = OperatorHere(inventory.ssh.address_from)
     return core.ok("ssh", f'"me" in ssh.allow_from is {", ".join(here.networks())}, as {here.who()}')
+
+
+def _way_in(inventory: Inventory) -> Check:
+    """Networks alone: whether we are in one of them. That nobody says where we come from is no error then."""
+    from fleet.edges.operator import OperatorHere
+
+    here = OperatorHere(inventory.ssh.address_from)
+    try:
+        return core.of_way_in(here.networks(), here.who(), inventory.ssh.allow_from)
+    except Refused as error:
+        return core.warning("ssh", f"whether ssh.allow_from lets us in is not known: {error.message}", "look yourself")
 
 
 def _hosts(inventory: Inventory) -> Iterator[Check]:
@@ -184,6 +209,18 @@ def _reached(hosts: Hosts, target: Target) -> Iterator[Check]:
         yield core.ok("hosts", f"{target.name}: answers at {target.address}, and lets us be root")
     finally:
         host.close()
+
+
+def _notify(inventory: Inventory) -> Iterator[Check]:
+    """Whether what passes find can be told. Nothing is sent."""
+    for key, words in (("notify.command", inventory.notify.command), ("cron.alert", inventory.cron.alert)):
+        if words and which(words[0]) is None:
+            yield Check("notify", Grade.ERROR, f"{key}: there is no program {words[0]}", f"install it, or mend {key}")
+        elif words:
+            yield core.ok("notify", f"{key}: {words[0]} is there")
+    if inventory.notify.url is not None:
+        wiring.open_notifier(inventory)
+        yield core.ok("notify", "notify.url: its address is there")
 
 
 def _cron(inventory: Inventory) -> Iterator[Check]:
@@ -211,6 +248,7 @@ AREAS: dict[str, Callable[[Inventory], Iterator[Check]]] = {
     "secrets": _secrets,
     "ssh": _ssh,
     "hosts": _hosts,
+    "notify": _notify,
     "cron": _cron,
 }
 """In the order a person would mend them."""

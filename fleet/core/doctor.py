@@ -1,14 +1,17 @@
 """What ``fleet doctor`` says of what it was shown: each thing with a grade, and what mends it. Asks nothing itself."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_network
 
-from fleet.core.inventory import Inventory, Pool
-from fleet.core.money import Catalog, ServerType, price_of
-from fleet.core.pricing import choices
-from fleet.core.runner_version import parse_version
+from fleet.core.inventory import DockerSource, Inventory, Pool, Scope, ScopeKind
+from fleet.core.known_bad import known_bad
+from fleet.core.labels import names
+from fleet.core.money import FREE, Catalog, ServerType, price_of
+from fleet.core.pricing import choices, new_price_of
+from fleet.core.runner_version import parse_version, read_runner
 from fleet.core.setup import same_url
 
 DISABLES: tuple[int, ...] = (1, 26)
@@ -70,6 +73,7 @@ def of_inventory(inventory: Inventory) -> Iterator[Check]:
     if most and inventory.max_eur_per_hour is None:
         yield warning("inventory", "nothing limits what the fleet may cost", "max_eur_per_hour = 0.25, for example")
     for pool in inventory.pools:
+        yield ok("inventory", f"pools.{pool.name}: takes jobs for {', '.join(names(pool.runner.labels))}")
         if pool.runner.job_timeout > ENDLESS:
             hours = f"{pool.runner.job_timeout / 3600:.4g}h"
             yield warning(
@@ -77,6 +81,46 @@ def of_inventory(inventory: Inventory) -> Iterator[Check]:
                 f"pool {pool.name} lets a job take {hours}; Gitea ends it after 3h unless its app.ini says more",
                 f"in Gitea's app.ini: [actions] ENDLESS_TASK_TIMEOUT = {hours}",
             )
+
+
+def of_docker(inventory: Inventory) -> Iterator[Check]:
+    """Which Docker each pool's machines get, and whether it is known to break the jobs of their runner."""
+    for pool in inventory.pools:
+        yield from _docker(pool)
+
+
+def _docker(pool: Pool) -> Iterator[Check]:
+    path, runner = f"pools.{pool.name}", read_runner(pool.runner.image)
+    match pool.docker.source:
+        case DockerSource.DOCKER:
+            bad = known_bad(pool.docker.version, runner)
+            for one in bad:
+                yield Check("docker", Grade.ERROR if one.breaks else Grade.WARNING, f"{path}: {one.sentence}", one.fix)
+            if not bad:
+                yield ok("docker", f"{path}: Docker {pool.docker.version} of Docker's archive, for {runner}")
+        case DockerSource.DISTRIBUTION if pool.max and pool.image in WITHOUT_COMPOSE:
+            fix = f'{path}.docker.source = "docker", or image = "debian-13"'
+            yield Check("docker", Grade.ERROR, f"{path}: {pool.image} has no Docker with compose of its own", fix)
+        case DockerSource.DISTRIBUTION:
+            yield ok("docker", f"{path}: Docker of the distribution, for {runner}")
+        case DockerSource.PRESENT:
+            yield ok("docker", f"{path}: the Docker that is in the image, which is looked at once it is there")
+
+
+def of_prices(inventory: Inventory, catalog: Catalog) -> Iterator[Check]:
+    """Whether the cap pays for the machines that are always there."""
+    if inventory.max_eur_per_hour is None:
+        return
+    least = sum((new_price_of(pool, catalog).times(pool.min) for pool in inventory.pools), FREE).hour
+    text = f"the {counted(sum(pool.min for pool in inventory.pools), 'machine')} of min cost €{least:.4f} per hour"
+    if least > inventory.max_eur_per_hour:
+        yield warning(
+            "types",
+            f"{text}, and max_eur_per_hour allows €{inventory.max_eur_per_hour:.4f}: not all of them are made",
+            "a higher max_eur_per_hour, a lower min, or cheaper types",
+        )
+    else:
+        yield ok("types", f"{text}; max_eur_per_hour allows €{inventory.max_eur_per_hour:.4f}")
 
 
 def of_catalog(inventory: Inventory, catalog: Catalog) -> Iterator[Check]:
@@ -130,12 +174,67 @@ def of_gitea(inventory: Inventory, version: str, root_url: str | None, note: str
     if not _reaches(version, DISABLES):
         text = "cannot disable runners: fleet takes their labels instead, and a restarted runner takes jobs again"
         yield warning("gitea", f"Gitea {version} {text}", "Gitea 1.26 or newer")
-    if root_url and not same_url(root_url, inventory.gitea.runner_url):
+    if root_url is None:
+        yield ok("gitea", "it does not say what it calls itself (ROOT_URL)")
+    elif same_url(root_url, inventory.gitea.runner_url):
+        yield ok("gitea", f"it calls itself {root_url}, where runners are sent")
+    else:
         yield warning(
             "gitea",
             f"Gitea calls itself {root_url}, and runners are sent to {inventory.gitea.runner_url}",
             f'gitea.runner_url = "{root_url.rstrip("/")}", or ROOT_URL in Gitea\'s app.ini',
         )
+
+
+def of_scopes(scope: Scope, held: frozenset[str] | None) -> Iterator[Check]:
+    """What the token may do beside what it must. ``held``: its scopes, ``all`` for everything; None: nobody tells."""
+    if held is None:
+        return
+    needed = f"write:{CATEGORY[scope.kind]}"
+    more = held - {needed, READS_LOGS}
+    if more:
+        yield warning(
+            "gitea",
+            f"the token may do more than fleet needs: {', '.join(sorted(more))}",
+            f"make one with {needed} alone (and {READS_LOGS}, for the logs of jobs)",
+        )
+    if held & {"all", READS_LOGS, "write:repository"}:
+        yield ok("gitea", "the token may read the logs of jobs")
+    else:
+        yield ok("gitea", f"the token has {', '.join(sorted(held))}; `fleet logs --job` needs {READS_LOGS} besides")
+
+
+CATEGORY = {
+    ScopeKind.INSTANCE: "admin",
+    ScopeKind.ORG: "organization",
+    ScopeKind.USER: "user",
+    ScopeKind.REPO: "repository",
+}
+"""Whose scope the token needs, to manage the runners of a scope."""
+
+READS_LOGS = "read:repository"
+
+WITHOUT_COMPOSE = frozenset({"debian-11", "debian-12"})
+"""Images whose distribution has no compose plugin for Docker."""
+
+
+def of_way_in(ours: Sequence[str], who: str, allowed: Sequence[str]) -> Check:
+    """Whether port 22 of machines is open to where we come from. Both are networks (CIDR)."""
+    here = ", ".join(ours)
+    if any(_inside(one, network) for one in ours for network in allowed):
+        return ok("ssh", f"ssh.allow_from has {here}, where {who} comes from")
+    return warning(
+        "ssh",
+        f"ssh.allow_from has not {here}, where {who} comes from: no machine can be set up from here",
+        'add "me" to ssh.allow_from',
+    )
+
+
+def _inside(one: str, network: str) -> bool:
+    inner, outer = ip_network(one, strict=False), ip_network(network, strict=False)
+    if isinstance(inner, IPv4Network):
+        return isinstance(outer, IPv4Network) and inner.subnet_of(outer)
+    return isinstance(outer, IPv6Network) and inner.subnet_of(outer)
 
 
 def _reaches(version: str, least: tuple[int, ...]) -> bool:

@@ -7,8 +7,20 @@ from decimal import Decimal
 
 import pytest
 
-from fleet.core.doctor import Check, Grade, of_calls, of_catalog, of_clock, of_gitea, of_inventory
-from fleet.core.inventory import Inventory
+from fleet.core.doctor import (
+    Check,
+    Grade,
+    of_calls,
+    of_catalog,
+    of_clock,
+    of_docker,
+    of_gitea,
+    of_inventory,
+    of_prices,
+    of_scopes,
+    of_way_in,
+)
+from fleet.core.inventory import DockerSettings, DockerSource, Inventory, Scope, ScopeKind
 from tests.core.builders import GITEA, NOW, catalog, inventory, pool, server_type
 
 CAPPED = inventory(max_eur_per_hour=Decimal(1))
@@ -23,9 +35,12 @@ def with_timeout(seconds: int) -> Inventory:
 
 
 def test_an_inventory_that_can_be_read_is_said_to_be_well() -> None:
-    (check,) = of_inventory(CAPPED)
-    assert (check.grade, check.fix) == (Grade.OK, "")
-    assert check.text == "inventory.toml: fleet ci, 1 pool, at most 1 machine"
+    checks = list(of_inventory(CAPPED))
+    assert {(check.grade, check.fix) for check in checks} == {(Grade.OK, "")}
+    assert [check.text for check in checks] == [
+        "inventory.toml: fleet ci, 1 pool, at most 1 machine",
+        "pools.build: takes jobs for ubuntu-latest",
+    ]
 
 
 def test_a_fleet_without_a_cap_is_warned_of_one_without_machines_is_not() -> None:
@@ -127,3 +142,85 @@ def test_a_wrong_clock_is_told_by_how_much(seconds: int, grade: Grade, way: str)
     check = of_clock(NOW + timedelta(seconds=seconds), NOW)
     assert check.grade is grade
     assert way in check.text
+
+
+def docker(source: DockerSource, version: str = "", **more: object) -> list[Check]:
+    changed = replace(pool(), docker=DockerSettings(source, version), **more)  # type: ignore[arg-type]
+    return list(of_docker(inventory(changed)))
+
+
+@pytest.mark.parametrize(
+    ("version", "grade"), [("29.10.0", Grade.OK), ("29.2.0", Grade.WARNING), ("29.5.1", Grade.ERROR)]
+)
+def test_a_docker_that_is_known_to_be_bad_is_told_as_gravely_as_it_is(version: str, grade: Grade) -> None:
+    (check,) = docker(DockerSource.DOCKER, version)
+    assert (check.area, check.grade) == ("docker", grade)
+    assert bool(check.fix) is (grade is not Grade.OK)
+
+
+def test_a_docker_that_does_not_fit_the_runner_is_told() -> None:
+    old = replace(pool().runner, image="gitea/act_runner:0.2.13")
+    (check,) = docker(DockerSource.DOCKER, "29.10.0", runner=old)
+    assert (check.grade, check.text) == (
+        Grade.ERROR,
+        "pools.build: Docker 29.10.0 breaks jobs of gitea/act_runner:0.2.13",
+    )
+
+
+@pytest.mark.parametrize(("image", "grade"), [("debian-13", Grade.OK), ("debian-12", Grade.ERROR)])
+def test_a_distribution_without_compose_is_told_before_a_machine_is_made(image: str, grade: Grade) -> None:
+    (check,) = docker(DockerSource.DISTRIBUTION, image=image)
+    assert check.grade is grade
+
+
+@pytest.mark.parametrize(("cap", "warned"), [("0.0271", True), ("0.0272", False)])
+def test_a_cap_below_what_is_always_there_is_warned_of(cap: str, warned: bool) -> None:
+    capped = inventory(pool(min=2, max=2), max_eur_per_hour=Decimal(cap))
+    (check,) = of_prices(capped, catalog())
+    assert (check.grade is Grade.WARNING) is warned
+    assert "the 2 machines of min cost €0.0272 per hour" in check.text
+
+
+ADMIN = Scope(ScopeKind.INSTANCE)
+
+
+@pytest.mark.parametrize(
+    ("held", "more", "logs"),
+    [
+        ({"write:admin"}, "", False),
+        ({"write:admin", "read:repository"}, "", True),
+        ({"all"}, "all", True),
+        ({"write:admin", "write:repository", "read:user"}, "read:user, write:repository", True),
+    ],
+)
+def test_a_token_that_may_more_than_it_must_is_warned_of(held: set[str], more: str, logs: bool) -> None:
+    checks = list(of_scopes(ADMIN, frozenset(held)))
+    assert told(checks) == ([f"the token may do more than fleet needs: {more}"] if more else [])
+    assert checks[-1].text.startswith("the token may read the logs") is logs
+
+
+def test_a_token_of_which_nothing_is_told_is_not_spoken_of() -> None:
+    assert list(of_scopes(ADMIN, None)) == []
+
+
+def test_the_scope_a_token_needs_is_that_of_whose_jobs_it_is_for() -> None:
+    repo = list(of_scopes(Scope(ScopeKind.REPO, "a/b"), frozenset({"write:repository"})))
+    assert [check.grade for check in repo] == [Grade.OK]
+    assert told(of_scopes(Scope(ScopeKind.ORG, "a"), frozenset({"write:repository"})))
+
+
+@pytest.mark.parametrize(
+    ("ours", "allowed", "grade"),
+    [
+        (("198.51.100.7/32",), ("198.51.100.0/24",), Grade.OK),
+        (("198.51.100.7/32",), ("198.51.100.8/32",), Grade.WARNING),
+        (("198.51.100.7/32", "2001:db8::/64"), ("2001:db8::/32",), Grade.OK),
+        (("2001:db8::/64",), ("198.51.100.0/24", "2001:db8::1/128"), Grade.WARNING),
+    ],
+)
+def test_who_comes_from_elsewhere_than_the_firewall_lets_in_is_told(
+    ours: tuple[str, ...], allowed: tuple[str, ...], grade: Grade
+) -> None:
+    check = of_way_in(ours, "ann@laptop", allowed)
+    assert check.grade is grade
+    assert ours[0] in check.text

@@ -15,7 +15,7 @@ from fleet.core.observation import EndedJobs, Job, JobState, Runner
 from fleet.core.orders import Credentials, LogPart
 from fleet.core.runner_version import parse_version
 from fleet.core.secret import Secret
-from fleet.edges.gitea import job_log, values
+from fleet.edges.gitea import access, job_log, values
 from fleet.edges.gitea.lists import read_list, read_newest
 from fleet.edges.gitea.refusals import Refusals
 from fleet.edges.http.failures import Peer
@@ -73,7 +73,15 @@ class GiteaHttp:
         """What this Gitea calls itself (ROOT_URL), or None where it does not say."""
         answer = self._wire.send("GET", "/.well-known/openid-configuration", {})
         issuer = (answer.body or {}).get("issuer")
-        return issuer if answer.is_success and isinstance(issuer, str) else None
+        if answer.is_success and isinstance(issuer, str):
+            return issuer
+        return access.root_in_refusal(self._wire.send("GET", "/api/v1/user", {}))
+
+    def token_scopes(self) -> frozenset[str] | None:
+        """What our token may do, as Gitea says it when it refuses; ``all`` where it refuses nothing. None where it does
+        not tell. Only read."""
+        answers = [self._rest("GET", path) for path in access.NOT_FOR_FLEETS]
+        return access.held(answers)
 
     def runners(self) -> tuple[Runner, ...]:
         """All runners of our scope, at most two seconds old."""

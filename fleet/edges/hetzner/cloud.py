@@ -151,8 +151,16 @@ class HetznerCloud:
         return self._offers.catalog()
 
     def check_write(self) -> None:
-        """See whether the token may write, by a change of what does not exist. Raises CredentialsError."""
-        self._gate.find("try whether the token may write", _change_nothing)
+        """See whether the token may write, by a change of what does not exist. Raises CredentialsError.
+
+        Hetzner has no call that only tells. No key has the id 0, so there is nothing to change: "not found" or "no such
+        id" is the answer to a token that may write.
+        """
+        try:
+            self._gate.find("try whether the token may write", _change_nothing)
+        except CloudError as error:
+            if error.code != "invalid_input":
+                raise
 
     def check_image(self, name: str, architecture: str) -> None:
         """Raises CloudError with the nearest names when there is no such image."""

@@ -84,6 +84,7 @@ def _routes(features: Features) -> Iterator[Route]:
     yield route("GET", base, _repo, repos.get)
     for method, handle in (("GET", repos.read_file), ("POST", repos.make_file), ("PUT", repos.change_file)):
         yield route(method, f"{base}/contents/{{path...}}", _repo, handle)
+    yield route("GET", "/notifications/new", _with("notification"), lambda _: give({"new": 0}))
     yield route("GET", "/user", _user, repos.whoami)
     yield route("POST", "/user/repos", _user_with_repos, repos.make_own)
     yield route("POST", "/orgs", _with("organization"), repos.make_org)
