@@ -197,13 +197,14 @@ def deregister(work: Work) -> None:
 
 def delete(work: Work) -> None:
     """Look at the server once more by id, delete it, and see it gone with all it would leave behind."""
+    now = work.world.cloud.now()  # asked first: nothing is between the last look and the end
     server = work.server and work.world.cloud.server(work.server.id)
     if server is None:
         return
     inventory = work.world.inventory
     if server.name != work.name or not is_ours(server.name, server.tags, inventory.name, inventory.gitea):
         raise NamesakeRefused(f"server {server.id} is no longer {work.name} of this fleet: it is kept")
-    if is_held(server.tags, work.world.cloud.now()):
+    if is_held(server.tags, now):
         raise Deferred(f"{work.name} is held by a person")
     work.world.cloud.delete_server(server)
     work.world.sessions.drop(work.name)  # not before: the lock keeps others from bringing it back meanwhile
