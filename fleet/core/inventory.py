@@ -306,9 +306,17 @@ class NotifySettings:
 
 @dataclass(frozen=True, slots=True)
 class Upkeep:
-    """How hosts are kept fit. ``disk_warning``, ``disk_full``: percent of the disk (or of its inodes) in use from which
-    it is told, and from which jobs are about to fail."""
+    """How hosts are kept fit.
 
+    ``clean_after``, ``images_after``, ``build_cache_after``: seconds after which a host cleans up what jobs have left
+    of themselves, images that no container had, and build cache that no build used; never what a running job can need.
+    ``disk_warning``, ``disk_full``: percent of the disk (or of its inodes) in use from which it is told, and from which
+    jobs are about to fail: cleaned is then all that no job needs.
+    """
+
+    clean_after: int = 24 * 3600
+    images_after: int = 7 * 24 * 3600
+    build_cache_after: int = 7 * 24 * 3600
     disk_warning: int = 80
     disk_full: int = 92
 

@@ -27,6 +27,7 @@ def test_a_shell_can_read_the_script(shell: str, name: str) -> None:
 SCRIPTS_ON_HOSTS = (
     "apt-archive.sh",
     "apt-install.sh",
+    "clean.sh",
     "docker-archive.sh",
     "tailnet-names.sh",
     "tailscale-install.sh",

@@ -275,7 +275,7 @@ def test_a_mistake_in_the_frame_is_told(text: str, problem: str) -> None:
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("colour = 1", "colour: is an unknown key (known: name, gitea, hetzner, ssh, tailnet, docker, proxy, registries, pools, cache, max, max_eur_per_hour, cron, notify)"),
+        ("colour = 1", "colour: is an unknown key (known: name, gitea, hetzner, ssh, tailnet, docker, proxy, registries, pools, cache, max, max_eur_per_hour, cron, notify, upkeep)"),
         ("dokcer.bip = 1", 'dokcer: is an unknown key (did you mean "docker"?)'),
         ("hetzner.tokn = 1", 'hetzner.tokn: is an unknown key (did you mean "token"?)'),
         ('gitea.scope = "organisation:x"', 'gitea.scope: "organisation" is unknown (did you mean "org"? known: instance, org, user, repo)'),

@@ -332,6 +332,8 @@ _COMMANDS: tuple[tuple[str, str, Action], ...] = (
     ("host.start resolver", _RESOLVER, _nothing),
     ("host.keep names", _NAMES, _nothing),
     ("host.forget names", _FORGET_NAMES, _forget_names),
+    ("host.limit journal", r"systemctl restart systemd-journald", _nothing),
+    ("host.enable clean-up", r"systemctl daemon-reload && systemctl enable --now --quiet fleet-clean\.timer", _nothing),
     ("host.reload units", r"systemctl daemon-reload", _nothing),
     ("host.update certificates", re.escape(UPDATE_STORE), _nothing),
     ("host.tell docker of the proxy", _PROXY, _restart_active_docker),

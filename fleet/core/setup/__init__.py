@@ -10,6 +10,7 @@ Facts in, commands out. A host that has everything gets no command.
     registries credentials for pulls
     wanted     ``host_wanted``: the parts of a pool, the runner's configuration, the compose file
     guard      what keeps containers from the cloud's metadata
+    upkeep     what cleans up behind jobs
     docker     the daemon's settings and packages, from a host's facts
     changes    what differs, and the commands for it
 """

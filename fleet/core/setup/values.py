@@ -23,6 +23,12 @@ CREDENTIALS = f"{CREDENTIALS_FOLDER}/config.json"
 FETCH_TIMEOUT = 5
 """Seconds a runner's request for a task may take; what we wait out after a cordon."""
 
+SHUTDOWN_MARGIN = 600
+"""Seconds a runner waits for its jobs beyond their own time limit."""
+
+GRACE_MARGIN = 60
+"""Seconds Docker waits for the runner beyond that."""
+
 FINGERPRINT_VERSION = 1
 """Of the form of ``HostWanted.fingerprint``: a new form alone must not look like drift of every machine."""
 

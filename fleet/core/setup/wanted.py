@@ -21,16 +21,19 @@ from fleet.core.setup.proxy import SCRIPTS, proxy
 from fleet.core.setup.registries import registries
 from fleet.core.setup.tailnet import tailnet
 from fleet.core.setup.trust import trust
-from fleet.core.setup.values import COMPOSE, FETCH_TIMEOUT, HOME, HostWanted, JobContainers, WantedFile
+from fleet.core.setup.upkeep import upkeep
+from fleet.core.setup.values import (
+    COMPOSE,
+    FETCH_TIMEOUT,
+    GRACE_MARGIN,
+    HOME,
+    SHUTDOWN_MARGIN,
+    HostWanted,
+    JobContainers,
+    WantedFile,
+)
 from fleet.core.tailnet import settings_for
 from fleet.core.yaml_text import Plain, merge, to_yaml
-
-SHUTDOWN_MARGIN = 600
-"""Seconds a runner waits for its jobs beyond their own time limit."""
-
-GRACE_MARGIN = 60
-"""Seconds Docker waits for the runner beyond that."""
-
 
 PARTS: tuple[Callable[[Inventory, Pool, Given], Part], ...] = (
     proxy,
@@ -39,6 +42,7 @@ PARTS: tuple[Callable[[Inventory, Pool, Given], Part], ...] = (
     guard,
     tailnet,
     cache_part,
+    upkeep,
 )
 """What adds to a host beside the classic stack: one function for each concern, in the order of their files."""
 

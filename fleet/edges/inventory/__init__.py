@@ -10,6 +10,7 @@ shown where they cannot be secrets. ``tables`` and ``pool`` are the reference of
     pool      the tables of a pool
     tailnet   the tailnet, and what other tables say of it
     trust     a private CA, the proxy, the registries
+    upkeep    how hosts are kept fit
     tables    all other tables, and the whole
     words     what pydantic says, in our words
     values    the tables as plain values

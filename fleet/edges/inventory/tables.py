@@ -16,6 +16,7 @@ from fleet.edges.inventory.notify import NotifyTable
 from fleet.edges.inventory.pool import PoolTable
 from fleet.edges.inventory.tailnet import Route, TailnetTable, reached_inside_or
 from fleet.edges.inventory.trust import ProxyTable, RegistryName, RegistryTable, certificates
+from fleet.edges.inventory.upkeep import UpkeepTable
 
 _GITEA = GiteaSettings(url="", runner_url="")
 _HETZNER = HetznerSettings()
@@ -86,6 +87,7 @@ class InventoryTable(Table):
     max_eur_per_hour: Annotated[Decimal, PlainValidator(rules.euros)] | None = None
     cron: CronTable = Field(default_factory=CronTable)
     notify: NotifyTable = Field(default_factory=NotifyTable)
+    upkeep: UpkeepTable = Field(default_factory=UpkeepTable)
 
     @field_validator("ssh")
     @classmethod

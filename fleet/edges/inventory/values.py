@@ -26,6 +26,7 @@ from fleet.edges.inventory.pool import PoolTable
 from fleet.edges.inventory.tables import GiteaTable, InventoryTable, SshTable
 from fleet.edges.inventory.tailnet import tailnet_of
 from fleet.edges.inventory.trust import endings, proxy_of, registries_of
+from fleet.edges.inventory.upkeep import upkeep_of
 
 
 def inventory_of(table: InventoryTable, source: str) -> Inventory:
@@ -45,6 +46,7 @@ def inventory_of(table: InventoryTable, source: str) -> Inventory:
         max_eur_per_hour=table.max_eur_per_hour,
         cron=CronSettings(table.cron.minutes, table.cron.ping_url, tuple(table.cron.alert)),
         notify=notify_of(table.notify),
+        upkeep=upkeep_of(table.upkeep),
         source=source,
         warnings=tuple(sentence for sentence in warnings if sentence),
     )
