@@ -1,5 +1,6 @@
 """``fleet init``: a few questions, and an inventory that works."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -9,8 +10,11 @@ from rich.console import Console
 from rich.prompt import Prompt
 
 from fleet.cli.exits import OK, with_verdict
-from fleet.core.errors import InventoryError, Refused
-from fleet.core.first_inventory import Answers, scope_of, text, token_needed
+from fleet.cli.story import note
+from fleet.core.errors import CredentialsError, FleetError, InventoryError, Refused
+from fleet.core.first_inventory import Answers, Proposal, proposal, scope_of, text, token_needed
+from fleet.core.inventory import GiteaSettings
+from fleet.core.secret import FromEnv, Secret
 
 WHOSE = "Whose jobs: OWNER/NAME of one repository, an organization, `me`, or `all`"
 
@@ -32,9 +36,11 @@ def init(
     """
     if file.exists():
         raise Refused(f"{file} is there already, and is not overwritten", hint="fleet init OTHER.toml, or edit it")
+    address = _asked("Gitea's address", gitea, None)
+    token = _token(file.parent)
     answers = Answers(
-        gitea=_asked("Gitea's address", gitea, None),
-        scope=_scope(jobs_of),
+        gitea=address,
+        scope=_scope(jobs_of, address, token),
         name=_asked("A name for the fleet", name, "ci"),
         pool=pool,
         capacity=_number("Jobs on one machine at a time", capacity, "2"),
@@ -46,7 +52,8 @@ def init(
     file.write_text(written, "utf-8")
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"wrote {file}")
-    console.print(f"next: export FLEET_GITEA_TOKEN=... (it needs {token_needed(answers.scope)}) HCLOUD_TOKEN=...")
+    if token is None:
+        console.print(f"next: export FLEET_GITEA_TOKEN=... (it needs {token_needed(answers.scope)}) HCLOUD_TOKEN=...")
     console.print("then: fleet doctor; fleet plan; fleet up")
     return OK
 
@@ -81,13 +88,43 @@ def _answer(question: str, default: str | None) -> str:
         raise Refused("nothing was written") from None
 
 
-def _scope(given: str | None) -> str:
-    """The narrowest comes first in the question: a token for one repository opens nothing else."""
-    whose = _asked(WHOSE, given, None)
+def _scope(given: str | None, gitea: str, token: Secret | None) -> str:
+    """The narrowest comes first in the question: a token for one repository opens nothing else. Where the token is here
+    already, what it may is the proposal."""
+    default = None
+    if given is None and token is not None and (found := _proposal(gitea, token)) is not None:
+        note(found.sentence)
+        default = found.whose or None
+    whose = _asked(WHOSE, given, default)
     try:
         return scope_of(whose)
     except ValueError as error:
         raise Refused(str(error), hint="fleet init --jobs-of acme/app") from None
+
+
+def _token(folder: Path) -> Secret | None:
+    """None where it is not there yet: that is no mistake."""
+    from fleet.edges import secrets
+
+    try:
+        return secrets.resolve(FromEnv("FLEET_GITEA_TOKEN"), what="gitea.token", env=os.environ, base=folder)
+    except CredentialsError:
+        return None
+
+
+def _proposal(address: str, token: Secret) -> Proposal | None:
+    """None where Gitea does not tell. One that does not answer is doctor's to tell."""
+    from fleet.edges.gitea import GiteaHttp
+
+    gitea = GiteaHttp(GiteaSettings(address, address), token)
+    try:
+        held = gitea.token_scopes()
+    except FleetError as error:
+        note(error.message)
+        return None
+    finally:
+        gitea.close()
+    return proposal(held) if held else None
 
 
 def _must_be_readable(written: str, file: Path) -> None:

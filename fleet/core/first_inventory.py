@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import dataclass
 
+from fleet.core.doctor import CATEGORY
 from fleet.core.inventory import ScopeKind
 
 TOKEN_SCOPES = {
@@ -41,6 +42,32 @@ def scope_of(whose: str) -> str:
     if re.fullmatch(r"[\w.-]+", word, re.ASCII):
         return f"org:{word}"
     raise ValueError(f'"{whose}" is neither OWNER/NAME, nor an organization, nor me, nor all')
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """Whose jobs a token is for: the narrowest that it may. ``whose``: the answer, empty where a name is missing."""
+
+    whose: str
+    sentence: str
+
+
+def proposal(held: frozenset[str]) -> Proposal:
+    """What the scopes of a token say (``all``: everything)."""
+    if "all" in held:
+        return Proposal("", "the token may do everything: one for a repository or an organization is safer")
+    for kind, whose, what in _NARROWEST_FIRST:
+        if f"write:{CATEGORY[kind]}" in held:
+            return Proposal(whose, f"the token is made for {what}")
+    return Proposal("", f"the token has {', '.join(sorted(held))}, which lets it register no runner")
+
+
+_NARROWEST_FIRST = (
+    (ScopeKind.REPO, "", "one repository: OWNER/NAME"),
+    (ScopeKind.USER, "me", "its user's own repositories: me"),
+    (ScopeKind.ORG, "", "an organization: its name"),
+    (ScopeKind.INSTANCE, "all", "the whole Gitea: all"),
+)
 
 
 def token_needed(scope: str) -> str:

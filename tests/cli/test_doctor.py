@@ -133,6 +133,26 @@ def test_each_thing_that_is_wrong_in_a_bad_world_is_told_with_what_mends_it(made
     assert all(check["fix"] for check in json.loads(said) if check["grade"] != "ok")
 
 
+@pytest.mark.parametrize(("scope", "words"), [("write:admin", ()), ("write:user", ()), ("all", ("--jobs-of", "me"))])
+def test_what_init_writes_passes(made: Callable[..., Outside], scope: str, words: tuple[str, ...]) -> None:
+    world = made(scope)
+    written = typed("init", "--gitea", world.addresses["gitea"], "--cap", "0.25", *words)
+    assert written.exit_code == OK, written.said
+    file = world.folder / "inventory.toml"
+    world.write('hetzner.endpoint = "{hetzner}"\n' + file.read_text())
+    code, said = world.doctor()
+    assert code == OK
+    warned = {check["text"] for check in json.loads(said) if check["grade"] != "ok"} - TOLD_ANYHOW
+    assert warned == ({"the token may do more than fleet needs: all"} if scope == "all" else set())
+
+
+TOLD_ANYHOW = {
+    "port 22 of machines is open to everybody (keys only)",
+    "no pass runs from your crontab: machines leave only by hand",
+}
+"""What a person has to decide later."""
+
+
 def test_nothing_is_made_or_changed_anywhere(made: Callable[..., Outside]) -> None:
     world = made("write:admin")
     world.write(GOOD)

@@ -1,5 +1,6 @@
 """``fleet init``: what it writes is an inventory, and it overwrites nothing."""
 
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
@@ -10,10 +11,18 @@ from hypothesis import strategies as st
 
 from fleet.cli import init as command
 from fleet.cli.exits import OK, UNTOUCHED
-from fleet.core.first_inventory import Answers, scope_of, text
+from fleet.core.first_inventory import Answers, proposal, scope_of, text
 from fleet.core.names import FLEET_NAME, POOL_NAME
 from fleet.edges import inventory
+from fleet.lab.gitea import Gitea
 from tests.cli.terminal import typed
+
+
+@pytest.fixture(autouse=True)
+def no_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody's real Gitea is asked."""
+    monkeypatch.delenv("FLEET_GITEA_TOKEN", raising=False)
+
 
 GOOD = ("--gitea", "https://gitea.example", "--jobs-of", "acme/app")
 
@@ -81,6 +90,66 @@ def test_answers_that_make_no_inventory_write_nothing(tmp_path: Path, words: tup
     assert result.exit_code == UNTOUCHED
     assert said in result.stderr
     assert not file.exists()
+
+
+@pytest.mark.parametrize(
+    ("held", "whose"),
+    [
+        ({"all"}, ""),
+        ({"write:admin"}, "all"),
+        ({"write:user", "read:repository"}, "me"),
+        ({"write:organization"}, ""),
+        ({"write:repository"}, ""),
+        ({"write:admin", "write:user"}, "me"),
+        ({"write:admin", "write:repository"}, ""),
+        ({"read:admin"}, ""),
+    ],
+)
+def test_the_narrowest_that_a_token_may_is_proposed(held: set[str], whose: str) -> None:
+    assert proposal(frozenset(held)).whose == whose
+
+
+def test_a_token_that_may_register_nothing_is_told() -> None:
+    assert proposal(frozenset({"read:admin"})).sentence == "the token has read:admin, which lets it register no runner"
+
+
+@pytest.fixture
+def gitea(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., str]]:
+    """Makes a Gitea whose token has these scopes, and puts that one into the environment; its address."""
+    made = Gitea()
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+    def make(*scopes: str) -> str:
+        monkeypatch.setenv("FLEET_GITEA_TOKEN", made.add_token(made.add_user("ann", admin=True), scopes))
+        return serving.url
+
+    with made.serve() as serving:
+        yield make
+
+
+def test_a_token_that_is_there_answers_whose_jobs_and_is_not_asked_for_again(
+    tmp_path: Path, gitea: Callable[..., str]
+) -> None:
+    file = tmp_path / "inventory.toml"
+    result = typed("init", str(file), "--gitea", gitea("write:user"))
+    assert result.exit_code == OK, result.said
+    assert "made for its user's own repositories" in result.stderr
+    assert "FLEET_GITEA_TOKEN" not in result.stdout
+    assert str(inventory.load(file).gitea.scope) == "user"
+
+
+def test_a_token_for_everything_is_not_taken_for_an_answer(tmp_path: Path, gitea: Callable[..., str]) -> None:
+    result = typed("init", str(tmp_path / "inventory.toml"), "--gitea", gitea("all"))
+    assert result.exit_code == UNTOUCHED
+    assert "--help" in result.stderr
+
+
+def test_a_gitea_that_does_not_answer_is_no_reason_to_write_nothing(tmp_path: Path, gitea: Callable[..., str]) -> None:
+    gitea("write:user")
+    result = typed("init", str(tmp_path / "i.toml"), "--gitea", "http://127.0.0.1:9", "--jobs-of", "me")
+    assert result.exit_code == OK
+    again = typed("init", str(tmp_path / "j.toml"), "--gitea", "http://127.0.0.1:9")
+    assert "could not reach Gitea" in again.stderr
 
 
 class Terminal(StringIO):
