@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from fleet.cli import metrics
 from fleet.cli.exits import FAILED, LOCKED, OK, code_of
 from fleet.cli.pass_report import carry_out, lines, tell, worth_saying
 from fleet.cli.wiring import load_inventory, open_world, state_folder
@@ -38,7 +39,8 @@ def run(option: str | None, *, only_down: bool) -> int:
 
 def _logged(inventory: Inventory, option: str | None, *, only_down: bool) -> int:
     try:
-        code, text = _pass(option, only_down=only_down)
+        with metrics.of_pass(inventory) as file:
+            code, text = _pass(option, file, only_down=only_down)
     except FleetError as error:
         _note(inventory, FAILED, f"failed: {error.message}")
         raise
@@ -46,14 +48,15 @@ def _logged(inventory: Inventory, option: str | None, *, only_down: bool) -> int
     return code
 
 
-def _pass(option: str | None, *, only_down: bool) -> tuple[int, str]:
+def _pass(option: str | None, file: metrics.MetricsFile, *, only_down: bool) -> tuple[int, str]:
     """The exit code, and what is worth a line in the log."""
     with open_world(option) as world:
         look = passes.look(world, only_down=only_down, seen=lambda _: None)
+        file.looked()
         if look.record.paused(look.seen.at):
-            return OK, ""
+            return OK, file.of_look(look)
         report = carry_out(look, quiet=True)
-        said = (_text(look, report) if worth_saying(report) else "", tell(look))
+        said = (_text(look, report) if worth_saying(report) else "", tell(look), file.of_look(look))
         return code_of(report), "\n".join(part for part in said if part)
 
 

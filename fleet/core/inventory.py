@@ -281,11 +281,12 @@ class Pool:
 @dataclass(frozen=True, slots=True)
 class CronSettings:
     """Passes from cron. ``minutes``: between two passes. ``ping_url`` is called after each good pass; ``alert``: a
-    command (its text on stdin) run once when passes keep failing."""
+    command (its text on stdin) run once when passes keep failing; ``prometheus``: the path of the file for metrics."""
 
     minutes: int = 5
     ping_url: str = ""
     alert: tuple[str, ...] = ()
+    prometheus: str = ""
 
 
 @dataclass(frozen=True, slots=True)

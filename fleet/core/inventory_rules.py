@@ -112,6 +112,13 @@ def ping_url(text: str) -> str:
     return text
 
 
+def metrics_file(text: str) -> str:
+    """Empty for none."""
+    if text and not text.endswith(".prom"):
+        raise WrongError(f"{text} does not end in .prom", "node_exporter reads no others")
+    return text
+
+
 def bare_url(text: str) -> str:
     if text and _split_url(text).path.strip("/"):
         raise WrongError("has a path", "scheme and host alone: Docker takes no mirror below a path")

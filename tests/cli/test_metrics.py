@@ -1,24 +1,37 @@
 """``fleet status --prometheus``, and the figures of ``--wide`` and ``--json``."""
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from fleet.cli import dashboard, figures, metrics, status_answer
+from fleet.cli import cron_pass, dashboard, figures, metrics, status_answer
 from fleet.cli.exits import NOT_AS_WANTED, OK, UNTOUCHED
 from fleet.cli.main import app
+from fleet.core.change import Plan
 from fleet.core.errors import Unreachable
 from fleet.core.facts import Disk, Memory, Registration
+from fleet.core.inventory import CronSettings
+from fleet.core.machine import join
+from fleet.core.money import FREE
 from fleet.core.names import Tag
 from fleet.core.observation import EndedJobs, Job, JobState
+from fleet.core.record import Record
+from fleet.core.report import Report
 from fleet.core.waited import Waited, WaitFigures
+from fleet.engine import passes
+from fleet.engine.passes import Look
+from fleet.engine.world import World
 from tests.cli.scenes import CALM, FLEET
-from tests.cli.terminal import PLAIN, golden, set_scene, shown, typed
+from tests.cli.terminal import NOTHING, PLAIN, golden, set_scene, shown, typed
 from tests.core.builders import GITEA, NOW, facts, inventory, job, runner, seen, server
 from tests.fakes.clock import FakeClock
+
+Error = Unreachable | None
 
 HOST = facts(
     registration=Registration(1, "u-1", "ci-build-1", GITEA.runner_url),
@@ -60,9 +73,14 @@ def test_the_file_of_a_busy_day_and_nothing_on_the_screen(tmp_path: Path) -> Non
     file = tmp_path / "fleet.prom"
     result = typed("status", "--prometheus", str(file))
     assert (result.exit_code, result.said) == (OK, "")
+    assert without_findings(file) == golden("status.prom")
+    assert 'fleet_findings{fleet="ci",severity="warning",trouble="' in file.read_text()
+
+
+def without_findings(file: Path) -> str:
+    """What can be wrong grows by itself."""
     lines = file.read_text().splitlines(keepends=True)
-    assert "".join(line for line in lines if not line.startswith("fleet_findings{")) == golden("status.prom")
-    assert any(line.startswith('fleet_findings{fleet="ci",severity="warning",trouble="') for line in lines)
+    return "".join(line for line in lines if not line.startswith("fleet_findings{"))
 
 
 @pytest.mark.usefixtures("scene")
@@ -92,6 +110,7 @@ def test_when_nobody_answers_the_old_numbers_go_and_the_file_says_so(
     assert [line.partition("{")[0] for line in told[1:]] == [
         "fleet_look_timestamp_seconds",
         "fleet_look_duration_seconds",
+        "fleet_pass_period_seconds",
     ]
 
 
@@ -101,6 +120,83 @@ def test_a_file_is_of_the_whole_fleet_and_alone(tmp_path: Path, more: list[str])
     result = typed("status", *more, "--prometheus", str(tmp_path / "fleet.prom"))
     assert (result.exit_code, result.stdout) == (UNTOUCHED, "")
     assert list(tmp_path.iterdir()) == []
+
+
+# --- each pass from cron ----------------------------------------------------------------------------------
+
+
+Passed = Callable[..., tuple[int, Path]]
+
+
+@pytest.fixture
+def passed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Passed:
+    """A pass over TAKEN, as cron runs it: how it ended, and its file. ``look``, ``work``: what happens meanwhile."""
+
+    def run(look: Error = None, work: Error = None, record: Record = NOTHING, folder: str = ".") -> tuple[int, Path]:
+        file = tmp_path / folder / "ci.prom"
+        wanted = replace(FLEET, cron=CronSettings(prometheus=str(file)))
+        set_scene(monkeypatch, cron_pass, wanted, TAKEN, ended=ENDED)
+
+        def looked(world: World, **_: object) -> Look:
+            if look is not None:
+                raise look
+            return Look(world, TAKEN, join(wanted, TAKEN), record, Plan((), FREE, FREE))
+
+        def worked(*_: object, **__: object) -> Report:
+            if work is not None:
+                raise work
+            return Report(())
+
+        monkeypatch.setattr(cron_pass, "load_inventory", lambda _: wanted)
+        monkeypatch.setattr(passes, "look", looked)
+        monkeypatch.setattr(cron_pass, "carry_out", worked)
+        monkeypatch.setattr(cron_pass, "tell", lambda _: "")
+        monkeypatch.setattr(metrics, "RealClock", FakeClock)
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+        return cron_pass.run(None, only_down=False), file
+
+    return run
+
+
+def test_a_pass_writes_what_it_has_seen(passed: Passed) -> None:
+    code, file = passed()
+    assert code == OK
+    assert without_findings(file) == golden("status.prom")
+
+
+def test_a_pass_that_is_paused_writes_it_too(passed: Passed) -> None:
+    code, file = passed(record=Record(paused_until=0))
+    assert code == OK
+    assert 'fleet_paused{fleet="ci"} 1.0' in file.read_text()
+
+
+def test_a_pass_that_cannot_look_says_so_in_the_file(passed: Passed, tmp_path: Path) -> None:
+    passed()
+    with pytest.raises(Unreachable):
+        passed(look=Unreachable("Gitea did not answer"))
+    assert 'fleet_look_success{fleet="ci"} 0.0' in (tmp_path / "ci.prom").read_text()
+
+
+def test_a_pass_that_fails_at_its_work_does_not_say_that_it_could_not_look(passed: Passed, tmp_path: Path) -> None:
+    passed()
+    with pytest.raises(Unreachable):
+        passed(work=Unreachable("Hetzner did not answer"))
+    assert 'fleet_look_success{fleet="ci"} 1.0' in (tmp_path / "ci.prom").read_text()
+
+
+def test_a_file_that_cannot_be_written_is_a_line_in_the_log_and_no_failure(passed: Passed, tmp_path: Path) -> None:
+    code, file = passed(folder="none")
+    assert code == OK
+    log = (tmp_path / "state" / "fleet" / "ci.log").read_text()
+    assert f"no metrics: could not write {file}: No such file or directory" in log
+
+
+def test_the_reason_of_a_failed_look_is_told_even_where_its_file_cannot_be_written(passed: Passed) -> None:
+    with pytest.raises(Unreachable, match="Gitea did not answer"):
+        passed(look=Unreachable("Gitea did not answer"), folder="none")
+
+
+# --- for people -------------------------------------------------------------------------------------------
 
 
 def test_wide_shows_how_long_jobs_waited_and_machines_took(monkeypatch: pytest.MonkeyPatch) -> None:

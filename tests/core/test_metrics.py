@@ -114,11 +114,12 @@ def test_no_two_numbers_of_a_name_have_the_same_labels() -> None:
 
 
 def test_a_look_that_failed_says_so_and_nothing_else() -> None:
-    found = {family.name: family.samples[0].value for family in no_metrics(1000.0, 12.5)}
+    found = {family.name: family.samples[0].value for family in no_metrics(inventory(), 1000.0, 12.5)}
     assert found == {
         "fleet_look_success": 0,
         "fleet_look_timestamp_seconds": 1000,
         "fleet_look_duration_seconds": 12.5,
+        "fleet_pass_period_seconds": 300,
     }
 
 

@@ -166,12 +166,22 @@ def test_limits_and_passes_are_read() -> None:
     lines = """
 max = 3
 max_eur_per_hour = 0.1
-cron = { minutes = 10, ping_url = "https://hc.example/ping?x=1", alert = ["mail", "ann"] }
+[cron]
+minutes = 10
+ping_url = "https://hc.example/ping?x=1"
+alert = ["mail", "ann"]
+prometheus = "/var/lib/m/ci.prom"
 """
     inventory = parse(f"{TOP}{lines}[pools.a]\n", "i.toml")
     assert (inventory.max, inventory.max_eur_per_hour) == (3, Decimal("0.1"))
-    assert inventory.cron == CronSettings(10, "https://hc.example/ping?x=1", ("mail", "ann"))
+    assert inventory.cron == CronSettings(10, "https://hc.example/ping?x=1", ("mail", "ann"), "/var/lib/m/ci.prom")
     assert parse(f"{TOP}max_eur_per_hour = 2\n[pools.a]", "i.toml").max_eur_per_hour == Decimal(2)
+
+
+def test_the_file_for_metrics_is_beside_the_inventory_where_it_is_not_absolute() -> None:
+    text = f'{TOP}cron.prometheus = "ci.prom"\n[pools.a]\n'
+    assert parse(text, "/home/ann/ci/inventory.toml").cron.prometheus == "/home/ann/ci/ci.prom"
+    assert parse(f"{TOP}[pools.a]\n", "/home/ann/ci/inventory.toml").cron.prometheus == ""
 
 
 def test_a_pools_schedules_keep_their_order() -> None:
@@ -321,6 +331,7 @@ def test_a_mistake_in_the_frame_is_told(text: str, problem: str) -> None:
         ("cron.minutes = 0", f"cron.minutes: 0 does not divide an hour ({PERIODS})"),
         ("cron.minutes = 7", f"cron.minutes: 7 does not divide an hour ({PERIODS})"),
         ("cron.minutes = 120", f"cron.minutes: 120 does not divide an hour ({PERIODS})"),
+        ('cron.prometheus = "/x/ci.txt"', "cron.prometheus: /x/ci.txt does not end in .prom (node_exporter reads no others)"),
         ("cron.minute = 5", 'cron.minute: is an unknown key (did you mean "minutes"?)'),
         (f'cron.ping_url = "hc/{SECRET}"', f"cron.ping_url: is no http or https URL ({URL_LIKE})"),
         (f'cron.ping_url = "https://x/{SECRET} y"', f"cron.ping_url: is no http or https URL ({URL_LIKE})"),

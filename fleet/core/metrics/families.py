@@ -2,17 +2,20 @@
 
 from collections.abc import Callable, Iterable
 
+from fleet.core.inventory import Inventory
 from fleet.core.metrics import fleetwide, machines
 from fleet.core.metrics.values import Family, Sample, Seen, maybe, one
 
 _SUCCESS = ("fleet_look_success", "1 when the last look had all its answers, 0 when Hetzner or Gitea gave none.")
 _AT = ("fleet_look_timestamp_seconds", "When the last look was, successful or not.")
 _TOOK = ("fleet_look_duration_seconds", "How long the last look took.")
+_PERIOD = ("fleet_pass_period_seconds", "Between two passes, and so between two looks, as the inventory has it.")
 
 _TABLE: tuple[tuple[str, str, Callable[[Seen], Iterable[Sample]]], ...] = (
     (*_SUCCESS, lambda seen: one(1)),
     (*_AT, lambda seen: one(seen.seen.at.timestamp())),
     (*_TOOK, lambda seen: one(seen.seconds)),
+    (*_PERIOD, lambda seen: one(60 * seen.inventory.cron.minutes)),
     ("fleet_machines", "Machines of a pool in a phase of their life.", fleetwide.machines),
     ("fleet_pool_min_machines", "Servers a pool keeps.", lambda seen: fleetwide.each_pool(seen, lambda one: one.min)),
     (
@@ -39,8 +42,11 @@ _TABLE: tuple[tuple[str, str, Callable[[Seen], Iterable[Sample]]], ...] = (
     ("fleet_cost_limit_euros_per_hour", "max_eur_per_hour of the inventory.", fleetwide.cost_limit),
     ("fleet_machines_limit", "max of the inventory: servers of all pools.", lambda seen: maybe(seen.inventory.max)),
     ("fleet_findings", "What is wrong, by its name and severity.", fleetwide.findings),
-    ("fleet_last_pass_timestamp_seconds", "When a pass last ended well.", lambda seen: maybe(seen.record.last_pass)),
-    ("fleet_pass_period_seconds", "Between two passes, as the inventory has it.", fleetwide.period),
+    (
+        "fleet_last_pass_timestamp_seconds",
+        "When a pass last ended well, before this look.",
+        lambda seen: maybe(seen.record.last_pass),
+    ),
     ("fleet_paused", "1 while a person has paused the passes.", fleetwide.paused),
     ("fleet_api_calls_left", "Calls that Hetzner still takes in this hour.", lambda seen: maybe(seen.calls_left)),
     ("fleet_machine_info", "1; the phase, type and place of a machine.", machines.info),
@@ -71,7 +77,8 @@ def metrics(seen: Seen) -> tuple[Family, ...]:
     return tuple(family for family in found if family.samples)
 
 
-def no_metrics(at: float, seconds: float) -> tuple[Family, ...]:
-    """What can be said when a look failed: that it did, and when (epoch seconds)."""
-    values = ((_SUCCESS, 0.0), (_AT, at), (_TOOK, seconds))
+def no_metrics(inventory: Inventory, at: float, seconds: float) -> tuple[Family, ...]:
+    """What can be said when a look failed: that it did, when (epoch seconds), and when the next one should be."""
+    period = 60.0 * inventory.cron.minutes
+    values = ((_SUCCESS, 0.0), (_AT, at), (_TOOK, seconds), (_PERIOD, period))
     return tuple(Family(name, text, one(value)) for (name, text), value in values)

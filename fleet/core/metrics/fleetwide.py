@@ -110,11 +110,6 @@ def findings(seen: Seen) -> Iterable[Sample]:
     ]
 
 
-def period(seen: Seen) -> tuple[Sample]:
-    """So that a rule can say how many passes are missing."""
-    return one(60 * seen.inventory.cron.minutes)
-
-
 def paused(seen: Seen) -> tuple[Sample]:
     """On any computer."""
     return one(seen.record.paused(seen.seen.at))

@@ -1,5 +1,6 @@
 """What every table of the inventory is made of."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, PlainValidator, ValidationInfo
@@ -28,3 +29,8 @@ def context(info: ValidationInfo) -> dict[str, Any]:
     ``folder``: where the inventory is. ``tailnet``: whether there is a table of that name, right or wrong."""
     assert isinstance(info.context, dict)
     return info.context
+
+
+def beside(path: str, info: ValidationInfo) -> str:
+    """A path that is not absolute begins at the inventory, not at where somebody types. Empty stays empty."""
+    return str(context(info)["folder"] / Path(path).expanduser()) if path else ""

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, PlainValidator, ValidationInfo, fiel
 from fleet.core import inventory_rules as rules
 from fleet.core.inventory import CronSettings, GiteaSettings, HetznerSettings, SshSettings
 from fleet.core.names import FLEET_NAME, POOL_NAME
-from fleet.edges.inventory.base import Machines, SecretKey, Table, context
+from fleet.edges.inventory.base import Machines, SecretKey, Table, beside, context
 from fleet.edges.inventory.cache import CacheTable
 from fleet.edges.inventory.docker import DockerTable
 from fleet.edges.inventory.hosts import refuse_shared
@@ -70,6 +70,7 @@ class CronTable(Table):
     minutes: Annotated[int, AfterValidator(rules.cron_minutes)] = _CRON.minutes
     ping_url: Annotated[str, AfterValidator(rules.ping_url)] = _CRON.ping_url
     alert: list[_Argument] = list(_CRON.alert)
+    prometheus: Annotated[str, AfterValidator(rules.metrics_file), AfterValidator(beside)] = _CRON.prometheus
 
 
 class InventoryTable(Table):

@@ -44,7 +44,7 @@ def inventory_of(table: InventoryTable, source: str) -> Inventory:
         cache=cache_of(table.cache),
         max=table.max,
         max_eur_per_hour=table.max_eur_per_hour,
-        cron=CronSettings(table.cron.minutes, table.cron.ping_url, tuple(table.cron.alert)),
+        cron=CronSettings(table.cron.minutes, table.cron.ping_url, tuple(table.cron.alert), table.cron.prometheus),
         notify=notify_of(table.notify),
         upkeep=upkeep_of(table.upkeep),
         source=source,
