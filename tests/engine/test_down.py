@@ -295,10 +295,13 @@ def test_a_runner_that_was_away_and_comes_back_while_down_works_on_it_loses_no_j
 
 
 @ARRIVALS
+@pytest.mark.parametrize("docker", ["", "Docker gave no answer in 15 s"])
 def test_where_gitea_cannot_disable_a_runner_that_is_there_again_is_not_stopped_while_it_may_get_a_job(
-    arrive: Arrival,
+    arrive: Arrival, docker: str
 ) -> None:
+    """Nor is it passed by as stopped, where its Docker does not say."""
     world, host = away(can_disable=False)
+    host.docker_trouble = docker
     process = world.process()
     looks = itertools.count()
 
@@ -315,6 +318,13 @@ def test_where_gitea_cannot_disable_a_runner_that_is_there_again_is_not_stopped_
     assert only(report).verdict is Verdict.DEFERRED
     world.clock.sleep(30)
     assert_nothing_lost(world)
+
+
+def test_a_machine_whose_docker_does_not_answer_can_leave(any_world: FakeWorld) -> None:
+    any_world.process().up()
+    any_world.host("ci-build-1").docker_trouble = "Docker gave no answer in 15 s"
+    assert only(any_world.process().down()).verdict is Verdict.DONE
+    assert_gone(any_world)
 
 
 def test_a_machine_that_does_not_answer_but_is_online_is_kept(any_world: FakeWorld) -> None:

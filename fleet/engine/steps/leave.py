@@ -138,6 +138,9 @@ def stop(work: Work) -> None:
     if facts is None:
         must_be_offline(work)
         return
+    if not facts.docker:  # a runner outlives its daemon, and may run unseen
+        _must_be_cordoned(work)
+        return
     if facts.container is None or not facts.container.running:
         return
     _must_be_cordoned(work)
