@@ -7,7 +7,7 @@ from fleet.core.doctor import CLOCK_FAILS, CLOCK_WARNS
 from fleet.core.facts import Disk, HostFacts
 from fleet.core.health.values import Finding, Severity, Trouble, View, mended_later
 from fleet.core.machine import Machine, Phase
-from fleet.core.setup import LOAD_GUARD, HostWanted, drift, is_flushed, registered_at
+from fleet.core.setup import HOME, LOAD_GUARD, HostWanted, drift, is_flushed, registered_at
 from fleet.core.tailnet import Standing, standing
 
 LITTLE_MEMORY = 5
@@ -67,7 +67,7 @@ def _filled(machine: Machine, view: View, trouble: Trouble, percent: int, senten
     full = percent >= limits.disk_full
     severity = Severity.ERROR if full else Severity.WARNING
     end = ": jobs are about to fail" if full else ""
-    yield Finding(trouble, severity, machine.name, f"{sentence}{end}", f"fleet ssh {machine.name} -- docker system df")
+    yield Finding(trouble, severity, machine.name, f"{sentence}{end}", _clean(machine))
 
 
 def _memory(machine: Machine, facts: HostFacts) -> Iterator[Finding]:
@@ -97,8 +97,7 @@ def _leftovers(machine: Machine, facts: HostFacts) -> Iterator[Finding]:
     told = ", ".join(f"{len(found)} {kind}" for kind, found in kinds.items() if found)
     oldest = f"; the oldest was made{_ago(int(facts.clock - left.oldest))}" if left.oldest else ""
     sentence = f"jobs have left {told} behind{oldest}"
-    hint = f"fleet ssh {machine.name} -- docker volume ls --filter name=GITEA-ACTIONS-TASK-"
-    yield Finding(Trouble.LEFTOVERS, Severity.WARNING, machine.name, sentence, hint)
+    yield Finding(Trouble.LEFTOVERS, Severity.WARNING, machine.name, sentence, _clean(machine))
 
 
 def _old_tasks(machine: Machine, facts: HostFacts) -> Iterator[Finding]:
@@ -145,6 +144,10 @@ def _drift(machine: Machine, facts: HostFacts, wanted: HostWanted) -> Iterator[F
         sentence = f"differs from the inventory: {', '.join(found[:3])}{more}{mended_later(machine)}"
         severity = Severity.NOTE if machine.phase is Phase.BUSY else Severity.WARNING  # deferred is as wanted
         yield Finding(Trouble.DRIFT, severity, machine.name, sentence, "fleet up")
+
+
+def _clean(machine: Machine) -> str:
+    return f"fleet ssh {machine.name} -- {HOME}/bin/clean --now"
 
 
 def _gb(size: int) -> str:
