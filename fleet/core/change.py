@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from fleet.core.lifecycle import Step
 from fleet.core.money import Price
+from fleet.core.rungs import Rung
 
 
 class Verb(StrEnum):
@@ -24,7 +25,7 @@ class Verb(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What happens to one machine, and why. Kept machines have a reason too."""
+    """What happens to one machine, and why. Kept machines have a reason too. ``rung``: what a repair tries."""
 
     verb: Verb
     machine: str
@@ -32,6 +33,7 @@ class Change:
     reason: str
     steps: tuple[Step, ...] = ()
     hint: str = ""
+    rung: Rung | None = None
 
 
 @dataclass(frozen=True, slots=True)

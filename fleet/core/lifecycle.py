@@ -14,6 +14,8 @@ class Step(StrEnum):
 
     CREATE = "create server"
     SUSPECT = "note that it is silent"
+    NOTE_RUNG = "note what is tried"
+    WELL = "note that it is well"
     RESET = "hard reset"
     REBUILD = "rebuild"
     BOOT = "wait for boot"
@@ -76,17 +78,21 @@ DRAIN = (Step.ASK_LEAVE, Step.CORDON, Step.EMPTY)
 EMPTIED = (Step.ASK_REPAIR, Step.CORDON, Step.EMPTY, Step.STOP, Step.STILL_EMPTY)
 """A step that restarts something on a host comes only after these."""
 
-BACK = (*MEND, Step.REGISTER, Step.UNCORDON, Step.START, Step.ONLINE, Step.BACK_AGAIN)
-"""Back into service after a repair. Uncordoned before it starts: a runner that has once been told "nothing for
-you" does not hear of jobs that already waited. The tag goes last."""
+EMPTIED_AND_NOTED = (Step.ASK_REPAIR, Step.CORDON, Step.EMPTY, Step.NOTE_RUNG, Step.STOP, Step.STILL_EMPTY)
+"""The same, and what is tried is remembered once the machine has no job: one that has is not in trouble. Before the
+stop, for a stop that always fails must lead on, too."""
 
-TAKE_BACK_EMPTY = (
-    *EMPTIED,
-    Step.UNCORDON,
-    Step.START,
-    Step.ONLINE,
-    Step.BACK_AGAIN,
-)
+BACK_AS_IT_WAS = (Step.UNCORDON, Step.START, Step.ONLINE, Step.BACK_AGAIN)
+"""The end of each way back. Uncordoned before it starts: a runner that has once been told "nothing for you" does not
+hear of jobs that already waited. The tag goes last."""
+
+BACK = (*MEND, Step.REGISTER, *BACK_AS_IT_WAS)
+"""Back into service after a repair, with what is missing."""
+
+BACK_RENEWED = (*MEND, Step.RENEW, *BACK_AS_IT_WAS)
+"""The same with a new record in Gitea, whatever the old one is like."""
+
+TAKE_BACK_EMPTY = (*EMPTIED, *BACK_AS_IT_WAS)
 """Back from a cordon. The runner starts anew, so that it hears of jobs that already waited."""
 
 TAKE_BACK_BUSY = (Step.ASK_REPAIR, Step.UNCORDON)

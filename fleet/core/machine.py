@@ -10,6 +10,7 @@ from fleet.core.facts import HostFacts
 from fleet.core.inventory import Inventory, Pool, SshRoute, TailnetSettings
 from fleet.core.names import MachineName, Tag, fleet_label, is_ours, read_machine_name
 from fleet.core.observation import Device, HostSeen, Job, JobState, Observation, Runner, Server
+from fleet.core.rungs import BOOTS, read_tried
 from fleet.core.static_hosts import Static, of_another, static_hosts
 
 BOOT_GRACE = timedelta(minutes=15)
@@ -323,13 +324,11 @@ def _phase_by_gitea(
     if runner is not None and runner.online:
         return Phase.PAUSED if runner.disabled else Phase.IDLE
     if host is None or isinstance(host, HostSilent):
-        return Phase.BOOTING if at - _last_start(server) < BOOT_GRACE else Phase.LOST
+        return Phase.BOOTING if at - last_start(server) < BOOT_GRACE else Phase.LOST
     return Phase.LOST
 
 
-def _last_start(server: Server) -> datetime:
-    """When it was made, or last reset or rebuilt by us (tag ``suspect``: ``<rung>.<epoch>``)."""
-    rung, _, epoch = server.tags.get(Tag.SUSPECT, "").partition(".")
-    if rung == "silent" or not epoch.isdigit():
-        return server.created
-    return max(server.created, datetime.fromtimestamp(int(epoch), tz=server.created.tzinfo))
+def last_start(server: Server) -> datetime:
+    """When it was made, or last booted, reset or rebuilt by us."""
+    tried = read_tried(server.tags)
+    return max(server.created, tried.at) if tried is not None and tried.rung in BOOTS else server.created

@@ -102,6 +102,7 @@ class Tag:
     PRICE = "eur-h"
     DRAINING = "draining"
     SUSPECT = "suspect"
+    REPAIR = "repair"
     HELD = "held"
     MACHINE = "machine"
     DOWN = "down"

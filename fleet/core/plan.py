@@ -4,29 +4,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from fleet.core.change import Change, Plan, Verb
-from fleet.core.errors import HostError, HostOfAnother, HostSilent, LoginRefused, WrongHostKey
+from fleet.core.errors import HostOfAnother
 from fleet.core.inventory import Inventory, Pool
-from fleet.core.lifecycle import (
-    BACK,
-    EMPTIED,
-    ENTER,
-    INTO_SERVICE,
-    LEAVE_BY_FORCE,
-    MEND,
-    OF_TAILNET,
-    OUT_OF_SERVICE,
-    Step,
-)
+from fleet.core.lifecycle import INTO_SERVICE, LEAVE_BY_FORCE, OF_TAILNET, OUT_OF_SERVICE, Step
 from fleet.core.logins import told_of_strangers
 from fleet.core.machine import Machine, Phase, join
 from fleet.core.machine_change import change_of, held, jobs_of, pool_of
 from fleet.core.money import Catalog
 from fleet.core.names import MachineName, Tag, is_ours, read_server_name
 from fleet.core.observation import Observation, Server
-from fleet.core.plan_static import static_change, stray, unknown
+from fleet.core.plan_service import into_service, refused_by_host
+from fleet.core.plan_static import stray, unknown
 from fleet.core.pricing import first_choice, limited, priced
+from fleet.core.repair import Now
 from fleet.core.serving import KEEPS, notes
-from fleet.core.setup import HostWanted, drift, is_flushed, kept_settings, wanted_of
+from fleet.core.setup import HostWanted, wanted_of
 from fleet.core.tailnet import settings_for
 
 SETTLED = frozenset({Phase.IDLE, Phase.BUSY, Phase.PAUSED, Phase.HELD})
@@ -53,12 +45,12 @@ def plan_up(
     the inventory itself calls absent.
     """
     machines = join(inventory, seen)
+    now = now_of(machines, seen)
     changes: list[Change] = []
     for pool in inventory.pools:
         if only in {None, pool.name}:
             mine = [m for m in machines if m.pool is pool and m.phase not in UNWANTED]
-            kept = [(machine, into_service(machine, wanted_of(wanted, machine.name, pool.name))) for machine in mine]
-            changes += [told_of_strangers(change, machine, inventory) for machine, change in kept]
+            changes += _kept_or_mended(inventory, mine, wanted, now)
             have = rented(mine)
             most = min(max(pool.min, have) + add, pool.max) if add else pool.min
             changes += missing(inventory, pool, machines, seen, catalog, most)
@@ -67,6 +59,37 @@ def plan_up(
     changes = passing_by(limited(changes, inventory, seen, catalog), inventory, machines)
     plan = priced(changes, inventory, seen, catalog)
     return replace(plan, notes=(*strays(inventory, seen), *notes(inventory, seen.servers, wanted)))
+
+
+def plan_repair(
+    inventory: Inventory,
+    seen: Observation,
+    catalog: Catalog,
+    wanted: Mapping[str, HostWanted],
+    names: Sequence[str] = (),
+) -> Plan:
+    """What ``fleet repair`` does: the repairing half of ``up`` for all machines, or those of the named pools and
+    machines, and what would wait for a grace is done now. Nothing is created."""
+    machines = join(inventory, seen)
+    now = now_of(machines, seen, asked=True)
+    mine = [m for m in machines if m.pool is not None and m.phase not in UNWANTED]
+    named = [m for m in mine if not names or m.name in names or pool_of(m.name) in names]
+    changes = passing_by(_kept_or_mended(inventory, named, wanted, now), inventory, machines)
+    return replace(priced(changes, inventory, seen, catalog), notes=notes(inventory, seen.servers, wanted))
+
+
+def _kept_or_mended(
+    inventory: Inventory, machines: Sequence[Machine], wanted: Mapping[str, HostWanted], now: Now
+) -> list[Change]:
+    kept = [(one, into_service(one, wanted_of(wanted, one.name, pool_of(one.name)), now)) for one in machines]
+    return [told_of_strangers(change, machine, inventory) for machine, change in kept]
+
+
+def now_of(machines: Sequence[Machine], seen: Observation, *, asked: bool = False) -> Now:
+    """When it is, and whether Gitea hears of any machine at all."""
+    known = [machine.runner for machine in machines if machine.runner is not None]
+    cut_off = len(known) > 1 and not any(one.online for one in known)
+    return Now(seen.at, asked=asked, cut_off=cut_off)
 
 
 def rented(machines: Sequence[Machine]) -> int:
@@ -129,125 +152,6 @@ def _cache_last(inventory: Inventory, changes: Sequence[Change]) -> list[Change]
 
     reason = f"asked to leave, {KEEPS}: leaves last"
     return [replace(one, reason=reason, steps=(Step.GO_LAST,)) if last(one) else one for one in changes]
-
-
-def into_service(machine: Machine, wanted: HostWanted) -> Change:
-    if isinstance(machine.host, WrongHostKey | LoginRefused | HostOfAnother):
-        return _refused_by_host(machine, machine.host)
-    first = static_change(machine, wanted) if machine.static is not None else None
-    if first is not None:
-        return first
-    match machine.phase:
-        case Phase.IDLE:
-            return _idle(machine, wanted)
-        case Phase.LOST:
-            return _lost(machine)
-        case Phase.BOOTING if machine.runners:  # it had a runner, which may come back by itself and take a job
-            return change_of(Verb.FINISH, machine, _UNFINISHED[machine.phase], steps=(Step.BOOT,))
-        case Phase.BOOTING | Phase.BARE | Phase.UNREGISTERED:
-            reason = "the host is not set up" if machine.static else _UNFINISHED[machine.phase]
-            return change_of(Verb.FINISH, machine, reason)
-        case Phase.OFFLINE:
-            return change_of(Verb.REPAIR, machine, _offline_reason(machine), steps=_offline_steps(machine))
-        case Phase.DRAINING | Phase.DRAINED:
-            reason = f"is leaving: asked by {machine.asker or 'a person'}"
-            return Change(Verb.KEEP, machine.name, pool_of(machine.name), reason, hint=f"fleet down {machine.name}")
-        case Phase.ABSENT:
-            return change_of(Verb.FINISH, machine, "taken down by a person, and wanted")
-        case Phase.BUSY | Phase.PAUSED if machine.facts and Tag.SUSPECT in machine.tags:
-            return change_of(Verb.FINISH, machine, "answers again", steps=(Step.BOOT,))
-        case Phase.BUSY | Phase.PAUSED if machine.facts and is_flushed(machine.facts):
-            return change_of(Verb.REPAIR, machine, "its containers reach the cloud's metadata", steps=(Step.GUARD,))
-        case _:
-            return change_of(Verb.KEEP, machine, _kept_reason(machine, wanted))
-
-
-_UNFINISHED = {
-    Phase.BOOTING: "the server is booting",
-    Phase.BARE: "the server runs and is not set up",
-    Phase.UNREGISTERED: "Gitea has no runner for it",
-}
-
-
-def _refused_by_host(machine: Machine, error: HostError) -> Change:
-    """A host that answers wrongly is never touched, and never a reason to delete: the fault may be ours."""
-    return Change(Verb.REFUSE, machine.name, pool_of(machine.name), error.message, hint=error.hint)
-
-
-def _idle(machine: Machine, wanted: HostWanted) -> Change:
-    """Drift on an idle machine is mended; what restarts something does so only once the machine is empty."""
-    facts = machine.facts
-    if facts is None:
-        return _unasked(machine)
-    found = drift(facts, wanted)
-    if not found and Tag.SUSPECT in machine.tags:
-        return change_of(Verb.FINISH, machine, "answers again", steps=(Step.BOOT,))
-    if not found and any(not one.online for one in machine.runners):
-        return change_of(Verb.REPAIR, machine, "a registration was not finished", steps=(Step.REGISTER,))
-    if not found:
-        kept = kept_settings(facts, wanted)
-        beside = f"; its own daemon.json goes before ours in: {', '.join(kept)}" if kept else ""
-        return change_of(Verb.KEEP, machine, f"online, idle, as wanted{beside}")
-    reason = "differs from the inventory: " + ", ".join(one.what for one in found)
-    steps = (*EMPTIED, *BACK) if any(one.restarts for one in found) else MEND
-    return change_of(Verb.REPAIR, machine, reason, steps=steps)
-
-
-def _unasked(machine: Machine) -> Change:
-    """Gitea sees its runner, we do not see its host: it works, and cannot be looked after."""
-    said = machine.host.message if isinstance(machine.host, HostError) else "its host was not asked"
-    return Change(Verb.KEEP, machine.name, pool_of(machine.name), f"online, but {said}", hint=_ssh_hint(machine))
-
-
-def _ssh_hint(machine: Machine) -> str:
-    return (machine.host.hint if isinstance(machine.host, HostError) else "") or "is port 22 open to you?"
-
-
-def _offline_steps(machine: Machine) -> tuple[Step, ...]:
-    """A runner that is up may come back and take a job at any moment: it is emptied before anything restarts."""
-    container = machine.facts.container if machine.facts else None
-    stopped = container is None or not container.running
-    return BACK if stopped and machine.asker is None else (*EMPTIED, *BACK)
-
-
-def _offline_reason(machine: Machine) -> str:
-    if machine.asker is not None:
-        return "a repair was not finished"
-    facts = machine.facts
-    if facts is not None and (facts.container is None or not facts.container.running):
-        return "its runner is stopped"
-    return "Gitea says offline"
-
-
-def _kept_reason(machine: Machine, wanted: HostWanted) -> str:
-    match machine.phase:
-        case Phase.BUSY:
-            late = drift(machine.facts, wanted) if machine.facts else ()
-            later = f"; later: {', '.join(one.what for one in late)}" if late else ""
-            return f"busy with {jobs_of(machine)}{later}"
-        case Phase.PAUSED:
-            return "disabled in Gitea, not by fleet"
-        case _:
-            return "held by a person"
-
-
-def _lost(machine: Machine) -> Change:
-    """Silent past its grace: hard reset once, rebuild once, then it is a person's turn (never a new server).
-    Only silence counts: an answer that is wrong, or a host that was not asked, is no reason to touch anything."""
-    if machine.host is None:
-        return change_of(Verb.KEEP, machine, "Gitea says offline; its host was not asked", steps=())
-    if isinstance(machine.host, HostError) and (machine.static or not isinstance(machine.host, HostSilent)):
-        return _refused_by_host(machine, machine.host)
-    rung = machine.tags.get(Tag.SUSPECT, "").partition(".")[0]
-    if rung == "":
-        return change_of(Verb.REPAIR, machine, "SSH is silent and Gitea says offline", steps=(Step.SUSPECT,))
-    if rung == "rebuild":
-        hint = f"fleet down {machine.name}"
-        reason = "silent, also after a hard reset and a rebuild"
-        return Change(Verb.REFUSE, machine.name, pool_of(machine.name), reason, hint=hint)
-    if rung == "reset":
-        return change_of(Verb.REPAIR, machine, "silent, also after a hard reset", steps=(Step.REBUILD, *ENTER))
-    return change_of(Verb.REPAIR, machine, "SSH is still silent and Gitea says offline")
 
 
 def missing(
@@ -314,7 +218,7 @@ def _unwanted(machine: Machine) -> Change:
 
 def _out_of_service(machine: Machine, force: bool, *, named: bool) -> Change:
     if isinstance(machine.host, HostOfAnother):
-        return _refused_by_host(machine, machine.host)
+        return refused_by_host(machine, machine.host)
     match machine.phase:
         case Phase.HELD:
             return held(machine)

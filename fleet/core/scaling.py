@@ -5,7 +5,7 @@ surplus, what is wanted. Every machine has a reason, kept ones too.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from fleet.core.change import Change, Plan, Verb
@@ -17,7 +17,8 @@ from fleet.core.machine import Asker, Machine, Phase, join
 from fleet.core.money import Catalog
 from fleet.core.names import Tag, read_server_name
 from fleet.core.observation import Job, Observation
-from fleet.core.plan import into_service, missing, passing_by, rented, strays
+from fleet.core.plan import missing, now_of, passing_by, rented, strays
+from fleet.core.plan_service import into_service
 from fleet.core.plan_static import stray, unknown
 from fleet.core.pricing import limited, paid_minutes_left, priced
 from fleet.core.record import Record
@@ -44,13 +45,15 @@ def plan_scale(
 ) -> Plan:
     """What ``fleet scale`` does; with ``only_down`` (``fleet scale-down``) nothing comes and nothing is mended."""
     machines = join(inventory, seen)
+    now = now_of(machines, seen)
     labels = {pool.name: frozenset(wanted[pool.name].label_names) for pool in inventory.pools}
     work = measure(inventory.pools, labels, machines, seen.jobs or (), seen.at)
     changes: list[Change] = []
     for pool in by_priority(inventory.pools):
         demand = work.pools[pool.name]
         here = _Here(inventory, pool, size(pool, demand, serving_hosts(pool, machines)), demand, machines, seen.at)
-        changes += _pool(here, wanted)
+        here.kept = {one.name: into_service(one, wanted_of(wanted, one.name, pool.name), now) for one in here.mine}
+        changes += _pool(here)
         least = here.size.wanted - here.taken_back + here.useless
         changes += missing(inventory, pool, machines, seen, catalog, least, f" ({here.size.reason})")
     # All that no pool has spoken for. A name that is about to get a server again is no ghost any more.
@@ -65,7 +68,8 @@ def plan_scale(
 
 @dataclass(slots=True)
 class _Here:
-    """One pool at one moment. ``taken_back`` counts the machines that come back from a cordon."""
+    """One pool at one moment. ``taken_back`` counts the machines that come back from a cordon. ``kept``: what keeps
+    each machine in service, or brings it there."""
 
     inventory: Inventory
     pool: Pool
@@ -74,6 +78,7 @@ class _Here:
     machines: Sequence[Machine]
     at: datetime
     taken_back: int = 0
+    kept: dict[str, Change] = field(default_factory=dict)
 
     @property
     def mine(self) -> list[Machine]:
@@ -92,8 +97,14 @@ class _Here:
     @property
     def useless(self) -> int:
         """Of these, while jobs wait, those that will take none: others are rented in their place, up to max."""
-        capacity = self.pool.runner.capacity
-        return sum(_takes_none(machine, capacity) for machine in self.servers) if self.demand.waiting else 0
+        return sum(map(self._takes_none, self.servers)) if self.demand.waiting else 0
+
+    def _takes_none(self, machine: Machine) -> bool:
+        """One that is broken does so only when it is a person's turn: as long as there is something to try, nothing
+        new is bought instead of it."""
+        if machine.phase in BROKEN | {Phase.LOST}:
+            return self.kept[machine.name].verb is Verb.REFUSE
+        return machine.phase is Phase.PAUSED or _is_held_and_full(machine, self.pool.runner.capacity)
 
     def keeps_cache(self, machine: Machine) -> bool:
         """Whether the others need it, busy or not."""
@@ -108,24 +119,22 @@ class _Here:
         return self.left(machine) <= self.inventory.cron.minutes + MARGIN
 
 
-def _takes_none(machine: Machine, capacity: int) -> bool:
+def _is_held_and_full(machine: Machine, capacity: int) -> bool:
     if machine.phase is not Phase.HELD:
-        return machine.phase in {Phase.PAUSED, Phase.LOST}
+        return False
     runner = machine.runner
     return runner is None or not runner.online or bool(runner.disabled) or len(machine.jobs) >= capacity
 
 
-def _pool(here: _Here, wanted: Mapping[str, HostWanted]) -> list[Change]:
+def _pool(here: _Here) -> list[Change]:
     back = _to_take_back(here)
     here.taken_back = len(back)
     surplus = _surplus(here)
     trickle = set() if surplus else _trickle(here)
-    return [_one(here, one, wanted_of(wanted, one.name, here.pool.name), back, surplus, trickle) for one in here.mine]
+    return [_one(here, one, back, surplus, trickle) for one in here.mine]
 
 
-def _one(
-    here: _Here, machine: Machine, wanted: HostWanted, back: set[str], surplus: set[str], trickle: set[str]
-) -> Change:
+def _one(here: _Here, machine: Machine, back: set[str], surplus: set[str], trickle: set[str]) -> Change:
     if _cordoned_by_pass(machine):
         return _take_back(machine, here) if machine.name in back else _leave(machine, here, "still not needed")
     if machine.name in surplus:
@@ -137,7 +146,7 @@ def _one(
         return _leave(machine, here, reason)
     if machine.static is not None and machine.static.wanted and machine.phase is Phase.ABSENT:
         return replace(_keep(machine, "taken down by a person"), hint="fleet up")
-    change = into_service(machine, wanted)
+    change = here.kept[machine.name]
     if change.verb is Verb.KEEP and machine.phase is Phase.IDLE and not change.hint:
         why = KEEPS if here.keeps_cache(machine) else "wanted"
         return _keep(machine, f"idle, {why}: {here.size.reason}")

@@ -89,10 +89,14 @@ def test_a_silent_host_whose_runner_has_a_job_is_busy_not_lost() -> None:
         (0, {}, Phase.BOOTING),
         (14, {}, Phase.BOOTING),
         (15, {}, Phase.LOST),
-        (90, {Tag.SUSPECT: f"reset.{EPOCH}"}, Phase.BOOTING),
-        (90, {Tag.SUSPECT: f"rebuild.{EPOCH - 3600}"}, Phase.LOST),
-        (90, {Tag.SUSPECT: "reset"}, Phase.LOST),
-        (90, {Tag.SUSPECT: "reset.soon"}, Phase.LOST),
+        (90, {Tag.REPAIR: f"reset.{EPOCH}"}, Phase.BOOTING),
+        (90, {Tag.REPAIR: f"rebuild.{EPOCH}"}, Phase.BOOTING),
+        (90, {Tag.REPAIR: f"reboot.{EPOCH}"}, Phase.BOOTING),
+        (90, {Tag.REPAIR: f"rebuild.{EPOCH - 3600}"}, Phase.LOST),
+        (90, {Tag.REPAIR: f"restart.{EPOCH}"}, Phase.LOST),
+        (90, {Tag.REPAIR: "reset"}, Phase.LOST),
+        (90, {Tag.REPAIR: "reset.soon"}, Phase.LOST),
+        (90, {Tag.REPAIR: "reset.999999999999"}, Phase.LOST),
     ],
 )
 def test_a_silent_server_is_booting_for_its_grace(minutes: int, tags: dict[str, str], expected: Phase) -> None:
@@ -130,7 +134,10 @@ def test_a_machine_in_repair_is_offline_until_it_is_back(host: HostFacts) -> Non
     assert phase(server(tags=tags), runner(disabled=True), host=host) is Phase.OFFLINE
 
 
-@pytest.mark.parametrize("tags", [{}, {Tag.DRAINING: "person.1"}, {Tag.DRAINING: "repair.1"}, {Tag.SUSPECT: "reset.1"}])
+@pytest.mark.parametrize(
+    "tags",
+    [{}, {Tag.DRAINING: "person.1"}, {Tag.DRAINING: "repair.1"}, {Tag.SUSPECT: "silent.1", Tag.REPAIR: "reset.1"}],
+)
 @pytest.mark.parametrize("host", [facts(), fresh(), SILENT, WrongHostKey("no")])
 def test_a_held_machine_is_held_whatever_else_is_said(tags: dict[str, str], host: HostSeen) -> None:
     assert phase(server(tags={Tag.HELD: "1", **tags}), runner(), job(), host=host) is Phase.HELD

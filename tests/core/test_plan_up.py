@@ -54,11 +54,6 @@ def only_change(*parts: Server | Runner | Job, host: HostSeen | None = None) -> 
     return change
 
 
-def stopped(of: HostFacts) -> HostFacts:
-    assert of.container is not None
-    return replace(of, container=replace(of.container, running=False))
-
-
 def older(of: HostFacts, path: str) -> HostFacts:
     return replace(of, files={**of.files, path: "older"})
 
@@ -110,12 +105,9 @@ TASK = facts(tasks=("GITEA-ACTIONS-TASK-1",))
 @pytest.mark.parametrize(
     ("parts", "host", "verb", "reason", "steps"),
     [
-        ([server()], fresh(boot=""), Verb.FINISH, "the server is booting", ENTER),
+        ([server(minutes=1)], fresh(boot=""), Verb.FINISH, "the server is booting", ENTER),
         ([server()], fresh(), Verb.FINISH, "the server runs and is not set up", ENTER),
         ([server()], facts(), Verb.FINISH, "Gitea has no runner for it", BACK),
-        ([server(), runner(online=False)], facts(), Verb.REPAIR, "Gitea says offline", (*EMPTIED, *BACK)),
-        ([server(), runner()], stopped(facts()), Verb.REPAIR, "its runner is stopped", BACK),
-        ([server(), runner()], facts(container=None), Verb.REPAIR, "its runner is stopped", BACK),
         (
             [server(tags={Tag.DRAINING: "repair.1"}), runner(disabled=True)],
             facts(),
@@ -185,21 +177,6 @@ def test_drift_of_a_busy_machine_is_told_and_left_for_later() -> None:
     assert change == Change(Verb.KEEP, NAME, "build", "busy with job 41 (test); later: write /opt/fleet/config.yaml")
 
 
-def test_a_silent_machine_is_noted_then_reset_once_rebuilt_once_and_then_told() -> None:
-    def lost(rung: str) -> Change:
-        tags = {Tag.SUSPECT: f"{rung}.1"} if rung else {}
-        return only_change(server(tags=tags), runner(online=False), host=SILENT)
-
-    first = Change(Verb.REPAIR, NAME, "build", "SSH is silent and Gitea says offline", (Step.SUSPECT,))
-    assert lost("") == first
-    still = "SSH is still silent and Gitea says offline"
-    assert lost("silent") == Change(Verb.REPAIR, NAME, "build", still, (Step.RESET, Step.BOOT))
-    again = Change(Verb.REPAIR, NAME, "build", "silent, also after a hard reset", (Step.REBUILD, *ENTER))
-    assert lost("reset") == again
-    told = "silent, also after a hard reset and a rebuild"
-    assert lost("rebuild") == Change(Verb.REFUSE, NAME, "build", told, hint="fleet down ci-build-1")
-
-
 @pytest.mark.parametrize("rung", ["", "reset", "rebuild"])
 @pytest.mark.parametrize(
     "answer",
@@ -211,7 +188,7 @@ def test_a_silent_machine_is_noted_then_reset_once_rebuilt_once_and_then_told() 
     ],
 )
 def test_a_host_that_answers_wrongly_is_told_and_never_touched(answer: HostError, rung: str) -> None:
-    tags = {Tag.SUSPECT: f"{rung}.1"} if rung else {}
+    tags = {Tag.SUSPECT: "silent.1", Tag.REPAIR: f"{rung}.1"} if rung else {}
     change = only_change(server(tags=tags), runner(online=False), host=answer)
     assert change == Change(Verb.REFUSE, NAME, "build", answer.message, hint="look at its keys")
 

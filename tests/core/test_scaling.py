@@ -83,8 +83,9 @@ def draining(n: int, jobs: int = 0, left: int = 30, asker: str = "scale") -> Sho
     return busy(n, jobs, left, tags={Tag.DRAINING: f"{asker}.1"})
 
 
-def lost(n: int, left: int = 5, *, twice: bool = True) -> Shown:
-    tags = {Tag.SUSPECT: f"reset.{int(NOW.timestamp()) - 3600}"} if twice else {}
+def lost(n: int, left: int = 5, *, twice: bool = True, tried: str = "reset") -> Shown:
+    ago = int(NOW.timestamp()) - 3600
+    tags = {Tag.SUSPECT: f"silent.{ago}", Tag.REPAIR: f"{tried}.{ago}"} if twice else {}
     name = f"ci-build-{n}"
     created = NOW - timedelta(minutes=120 - left)
     return Shown(name, (server(name, tags=tags, created=created), runner(name, id=_id(name), online=False)), SILENT)
@@ -488,16 +489,22 @@ def test_each_kept_machine_says_why() -> None:
     "useless",
     [
         idle(1, disabled=True),
-        lost(1, 30),
+        lost(1, 30, tried="rebuild"),
         busy(1, tags={Tag.HELD: "1"}),
         idle(1, tags={Tag.HELD: "1"}, online=False),
     ],
-    ids=["paused", "lost", "held and full", "held and offline"],
+    ids=["paused", "lost for good", "held and full", "held and offline"],
 )
 def test_a_job_does_not_wait_for_a_machine_that_takes_none(useless: Shown) -> None:
     assert todo(scale(useless, waits(1)))["build-2"] == Verb.CREATE
     assert "build-2" not in todo(scale(useless))
     assert "build-2" not in todo(scale(useless, waits(1), of=a_pool(max=1)))
+
+
+@pytest.mark.parametrize("broken", [lost(1, 30), lost(1, 30, twice=False), offline(1)], ids=["lost", "new", "offline"])
+def test_nothing_is_bought_instead_of_a_machine_that_something_is_left_to_be_tried_on(broken: Shown) -> None:
+    plan = scale(broken, waits(1))
+    assert verbs(plan) == {"build-1": "repair"}
 
 
 @pytest.mark.parametrize("answer", [WrongHostKey("another key"), LoginRefused("refused")])

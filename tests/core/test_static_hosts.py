@@ -224,7 +224,8 @@ ANSWERS: tuple[HostSeen | None, ...] = (
     replace(good(), files={}), good(container=None), good(tasks=("GITEA-ACTIONS-TASK-1",)),
     *(replace(good(), memory={key: value}) for key, value in (
         (Tag.HELD, "person"), (Tag.DRAINING, "person.1"), (Tag.DRAINING, "repair.1"), (Tag.DRAINING, "scale.1"),
-        (Tag.SUSPECT, "silent.1"), (Tag.SUSPECT, "reset.1"), (Tag.DOWN, "person.1"), (Tag.FLEET, "other"),
+        (Tag.SUSPECT, "silent.1"), (Tag.REPAIR, "reset.1"), (Tag.REPAIR, "register.1"),
+        (Tag.DOWN, "person.1"), (Tag.FLEET, "other"),
     )),
 )  # fmt: skip
 

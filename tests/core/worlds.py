@@ -11,6 +11,7 @@ from fleet.core.inventory import Inventory, Pool
 from fleet.core.lifecycle import Step
 from fleet.core.names import Tag, read_machine_name
 from fleet.core.observation import HostSeen, Job, Observation, Runner, Server
+from fleet.core.rungs import Rung
 from fleet.core.setup import HostWanted
 from tests.core.builders import (
     GITEA,
@@ -35,7 +36,9 @@ TAGS: tuple[dict[str, str], ...] = (
     {},
     {Tag.HELD: "1"},
     *({Tag.DRAINING: f"{asker}.1"} for asker in ("scale", "person", "repair", "robot")),
-    *({Tag.SUSPECT: f"{rung}.1"} for rung in ("reset", "rebuild")),
+    {Tag.SUSPECT: "silent.1"},
+    *({Tag.SUSPECT: "silent.1", Tag.REPAIR: f"{rung}.1"} for rung in ("reset", "rebuild")),
+    *({Tag.REPAIR: f"{rung}.{int(NOW.timestamp()) - ago}"} for rung in Rung for ago in (60, 1200)),
 )
 SERVERS = ("none", "ours", "ours", "ours", "foreign", "untagged")
 ANSWERS = (
@@ -170,7 +173,7 @@ def done(plan: Plan, before: Observation) -> Observation:
 
 
 def _back(one: Server) -> Server:
-    tags = {key: value for key, value in one.tags.items() if key not in {Tag.DRAINING, Tag.SUSPECT}}
+    tags = {key: value for key, value in one.tags.items() if key not in {Tag.DRAINING, Tag.SUSPECT, Tag.REPAIR}}
     return replace(one, tags=tags)
 
 

@@ -18,6 +18,9 @@ SSH_AFTER = 8
 BOOTED_AFTER = 12
 """Seconds from power until cloud-init is done."""
 
+CURES = ("restart", "register", "reset", "rebuild")
+"""What a person, or fleet, may do to a host, the gentlest first."""
+
 COMPOSE_FILE = "/opt/fleet/compose.yaml"
 CONFIG_FILE = "/opt/fleet/config.yaml"
 RUNNER_FILE = "/opt/fleet/data/.runner"
@@ -72,11 +75,13 @@ class FakeHost:
 
     ``mute``: it does not answer on SSH, until "reset" or "rebuild", or for ever ("always").
     ``docker_trouble``: why its Docker gives no answer. ``skew``: seconds that its clock is ahead. ``disk_free``: KiB.
+    ``deaf``: its runner does not reach Gitea, until one of ``CURES``, or for ever ("always").
     ``interrupted``: what restarted or killed something while a job ran.
     """
 
     def __init__(self, clock: FakeClock, gitea: Instance, host_key: str, login: str, network: Network) -> None:
         self.mute = ""
+        self._deaf = ""
         self.refuses_login_until = 0.0
         self.other_key_until = 0.0
         self.cloud_init_exit = 0
@@ -100,6 +105,21 @@ class FakeHost:
         self._gitea = gitea
         self._on_since = clock.now()
         self._power()
+
+    @property
+    def deaf(self) -> str:
+        """Until when its runner does not reach Gitea."""
+        return self._deaf
+
+    @deaf.setter
+    def deaf(self, until: str) -> None:
+        self._deaf = until
+        self.reaches_gitea = not until
+
+    def _cured(self, by: str) -> None:
+        """What helps with less helps with more, too."""
+        if self._deaf and self._deaf != "always" and CURES.index(by) >= CURES.index(self._deaf):
+            self.deaf = ""
 
     @property
     def answers(self) -> bool:
@@ -149,6 +169,7 @@ class FakeHost:
         self._cut("hard reset")
         if self.mute == "reset":
             self.mute, self.reaches_gitea = "", True
+        self._cured("reset")
         self._power()
 
     def rebuild(self, host_key: str, login: str) -> None:
@@ -159,6 +180,7 @@ class FakeHost:
         self.host_key = host_key
         if self.mute in {"reset", "rebuild"}:
             self.mute = ""
+        self._cured("rebuild")
         self._power()
 
     def destroy(self) -> None:
@@ -270,7 +292,8 @@ class FakeHost:
         self._remove_container()
         image = _found(r"image: (\S+)", text)
         self.disk.images.add(image)
-        self.disk.container = Container(config, image, _found(r"restart: (\S+)", text), self._process())
+        process = old.process if old is not None else self._process()
+        self.disk.container = Container(config, image, _found(r"restart: (\S+)", text), process)
         self._run(self.disk.container)
         return True
 
@@ -288,7 +311,8 @@ class FakeHost:
             container.running = False
 
     def _run(self, container: Container) -> None:
-        container.process = self._process()
+        before, container.process = container.process.id, self._process()
+        self._cured("restart" if container.process.id == before else "register")
         container.running, container.by_hand, container.returns = True, False, False
         if self.reaches_gitea:
             self._gitea.started(container.process)

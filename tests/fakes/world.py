@@ -10,7 +10,7 @@ from fleet.core.change import Change, Plan
 from fleet.core.inventory import GiteaSettings, Inventory, Pool, RunnerSettings
 from fleet.core.machine import Machine, join
 from fleet.core.observation import Observation, Server
-from fleet.core.plan import plan_down, plan_up
+from fleet.core.plan import plan_down, plan_repair, plan_up
 from fleet.core.report import Event, Report
 from fleet.core.secret import Secret
 from fleet.core.setup import cache_secrets, host_wanted, password_key
@@ -139,6 +139,12 @@ class Process:
         if not names:
             cli_down._remove_shared(self.world)
         return report
+
+    def repair(self, *names: str) -> Report:
+        """``fleet repair``."""
+        world, seen = self.world, observe(self.world)
+        plan = plan_repair(world.inventory, seen, world.catalog, world.wants(seen), names)
+        return self.apply(plan, join(world.inventory, seen))
 
     def scale(self) -> Report:
         """``fleet scale``."""

@@ -1,7 +1,7 @@
 """What each step of a machine's life does. Each looks first at what is there, so each can run twice."""
 
 from fleet.core.lifecycle import Step
-from fleet.engine.steps import adopt, create, enter, ghost, keys, leave, static, tailnet
+from fleet.engine.steps import adopt, create, enter, ghost, keys, leave, repair, static, tailnet
 from fleet.engine.work import Work
 
 
@@ -12,6 +12,10 @@ def do(step: Step, work: Work) -> None:
             create.create(work)
         case Step.SUSPECT:
             create.suspect(work)
+        case Step.NOTE_RUNG:
+            repair.note_rung(work)
+        case Step.WELL:
+            repair.well(work)
         case Step.RESET:
             create.reset(work)
         case Step.REBUILD:

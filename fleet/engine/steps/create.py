@@ -8,12 +8,13 @@ from string import Template
 from fleet.core.belongings import Given, given
 from fleet.core.errors import CloudError, Deferred, NamesakeRefused, NameTaken, NoCapacity
 from fleet.core.inventory import SshRoute
-from fleet.core.machine import BOOT_GRACE
+from fleet.core.lifecycle import Step
 from fleet.core.money import Price, price_of
 from fleet.core.names import Tag, birth_tags, hostkey_tag, is_ours, read_server_name
 from fleet.core.observation import Server, ServerStatus
 from fleet.core.orders import ServerOrder
 from fleet.core.pricing import choices, growth_refused, server_price
+from fleet.core.rungs import Rung, tried_tag
 from fleet.core.secret import Secret
 from fleet.core.serving import networks_of
 from fleet.core.ssh_key import sshkey_tag
@@ -173,32 +174,28 @@ def fill_user_data(template: str, private: Secret, public: str, login: str) -> S
 
 def suspect(work: Work) -> None:
     """Remember since when it is silent: a single look is no reason to reset anything."""
-    _suspect(work, "silent")
+    epoch = int(work.world.cloud.now().timestamp())
+    work.remember({Tag.SUSPECT: f"silent.{epoch}"})
 
 
 def reset(work: Work) -> None:
-    """Hard reset once; the tag remembers it, so that the next rung is another one.
-
-    Raises Deferred until it has been silent for the whole grace: what is unknown is kept.
-    """
+    """Hard reset once; the tag remembers it, so that the next rung is another one."""
     server = work.must_have_server()
-    since = server.tags.get(Tag.SUSPECT, "").partition(".")[2]
-    silent = work.world.cloud.now().timestamp() - int(since) if since.isdigit() else 0.0
-    if silent < BOOT_GRACE.total_seconds():
-        raise Deferred(f"{work.name} has been silent for {silent / 60:.0f} minutes; it is reset after 15")
     _last_look(work)
-    _suspect(work, "reset")
-    work.world.sessions.drop(work.name)
+    work.remember(tried_tag(Rung.RESET, work.world.cloud.now()))
     work.world.cloud.reset_server(server.id)
+    work.disconnect()  # not before: the lock keeps others away
 
 
 def _last_look(work: Work) -> None:
-    """What was planned on a look of some seconds ago is done only if Gitea still says: offline, and no job."""
+    """What was planned on a look of some seconds ago is done only if nobody else is at work on it, and there is no job
+    by Gitea's word of now. One that we have not emptied and stopped ourselves must be offline, too."""
     seen = work.must_have_server()
     server = work.world.cloud.server(seen.id)
-    if server is None or server.tags.get(Tag.SUSPECT) != seen.tags.get(Tag.SUSPECT):
+    if server is None or any(server.tags.get(tag) != seen.tags.get(tag) for tag in (Tag.SUSPECT, Tag.REPAIR)):
         raise Deferred(f"somebody else is at work on {work.name}")
-    leave.must_be_offline(work)
+    if Step.STOP not in work.change.steps:
+        leave.must_be_offline(work)
     leave.still_empty(work)
 
 
@@ -212,12 +209,7 @@ def rebuild(work: Work) -> None:
     keys = _new_keys(work)
     _last_look(work)
     known = {Tag.HOSTKEY: hostkey_tag(keys.host), Tag.SSHKEY: sshkey_tag(keys.login)}
-    _suspect(work, "rebuild", **known, **_joining(work))
-    work.world.sessions.drop(work.name)
+    work.remember({**tried_tag(Rung.REBUILD, work.world.cloud.now()), **known, **_joining(work)})
     tailnet.try_to_strike_off(work)
     work.world.cloud.rebuild_server(server.id, work.pool.image, keys.user_data)
-
-
-def _suspect(work: Work, rung: str, **more: str) -> None:
-    epoch = int(work.world.cloud.now().timestamp())
-    work.remember({Tag.SUSPECT: f"{rung}.{epoch}", **more})
+    work.disconnect()

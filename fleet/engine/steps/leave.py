@@ -46,8 +46,16 @@ def ask(work: Work, step: Step) -> None:
     planned = work.machine.asker if work.machine else None
     if asker_of(tags) is Asker.PERSON and Asker.PERSON not in {asker, planned}:
         raise Deferred(f"a person has asked {work.name} to leave")
+    _must_be_as_planned(work, tags)
     if asker_of(tags) is not asker:
         work.remember({Tag.DRAINING: f"{asker}.{int(now.timestamp())}"})
+
+
+def _must_be_as_planned(work: Work, tags: Mapping[str, str]) -> None:
+    """Each rung once: somebody else may have climbed since the plan was made. Raises Deferred."""
+    planned = work.machine.tags.get(Tag.REPAIR) if work.machine else None
+    if work.change.rung is not None and tags.get(Tag.REPAIR) != planned:
+        raise Deferred(f"somebody else has repaired {work.name} since it was looked at")
 
 
 def _tags_by_id(work: Work) -> Mapping[str, str] | None:
