@@ -22,6 +22,7 @@ COMMANDS = {
     "status": ("fleet.cli.status:status", "Show every machine, its jobs, its cost, and what is wrong."),
     "scale": ("fleet.cli.scale:scale", "One pass: machines come for jobs, and leave when their hour ends."),
     "scale-down": ("fleet.cli.scale:scale_down", "The removing half of `fleet scale`."),
+    "repair": ("fleet.cli.repair:repair", "Repair what is broken now, one thing after the other."),
     "down": ("fleet.cli.down:down", "Delete machines, once their jobs have ended."),
     "drain": ("fleet.cli.drain:drain", "Give machines no new job; they stay."),
     "enable": ("fleet.cli.drain:enable", "Put drained machines back into service."),

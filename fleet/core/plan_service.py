@@ -119,7 +119,16 @@ def _unfinished(machine: Machine, now: Now) -> Change:
     reason = "the host is not set up" if machine.static else _UNFINISHED[machine.phase]
     if machine.phase is Phase.BOOTING and machine.runners:  # it may come back by itself, and take a job
         return change_of(Verb.FINISH, machine, reason, steps=(Step.BOOT,))
+    if machine.phase is Phase.UNREGISTERED and _runs_as_before(machine):
+        reason = "its runner does not know any more who it is"
+        return change_of(Verb.REPAIR, machine, reason, steps=(*EMPTIED, *BACK))
     return change_of(Verb.FINISH, machine, reason)
+
+
+def _runs_as_before(machine: Machine) -> bool:
+    """A runner whose file has gone goes on with what it knows, and may take a job at any moment."""
+    container = machine.facts.container if machine.facts else None
+    return bool(machine.runners) and container is not None and container.running
 
 
 def _boot_failed(machine: Machine, now: Now) -> bool:

@@ -41,6 +41,10 @@ class What(StrEnum):
     DOCKER = "Docker restarts"
     SILENCE = "a host does not answer"
     HANG = "a host hangs"
+    DEAF = "a runner does not reach Gitea"
+    FORGETS = "a host loses its .runner"
+    DELETED = "somebody deletes a runner in Gitea"
+    REPAIR = "fleet repair"
     DISABLE = "somebody disables a runner in Gitea"
     SOLD_OUT = "Hetzner is sold out"
 
@@ -155,7 +159,7 @@ def _jobs(random: Random) -> list[Happening]:
 _RARE = (
     *(What.UP, What.ADD, What.DOWN, What.DOWN, What.DRAIN, What.ENABLE, What.HOLD, What.RELEASE, What.PAUSE),
     *(What.RESUME, What.EDIT, What.REBOOT, What.REBOOT, What.DOCKER, What.SILENCE, What.HANG, What.DISABLE),
-    What.SOLD_OUT,
+    *(What.SOLD_OUT, What.DEAF, What.DEAF, What.FORGETS, What.DELETED, What.REPAIR),
 )
 
 

@@ -12,9 +12,11 @@ from fleet.core.inventory import Inventory
 from fleet.core.leaving import plan_drain, plan_enable
 from fleet.core.machine import Asker, Machine, asker_of, join
 from fleet.core.names import Tag
+from fleet.core.observation import Server
 from fleet.core.plan import plan_up
 from fleet.core.record import Floor, floor_tag, paused_tag
 from fleet.core.report import Report
+from fleet.core.rungs import Rung, read_tried
 from fleet.core.setup import HostWanted, host_wanted
 from fleet.engine import memory, passes
 from fleet.engine.logins import explaining
@@ -24,6 +26,7 @@ from fleet.engine.world import Sessions, Shared, World
 from tests.engine.conftest import AtOnce
 from tests.fakes.calls import Counted, Killed, ProcessClock
 from tests.fakes.cloud import CATALOG
+from tests.fakes.host import CURES, RUNNER_FILE
 from tests.fakes.operator import FakeOperator
 from tests.fakes.world import LIMITS, STACK, USER_DATA, Process, run_changes
 from tests.histories.history import LENGTH, MINUTE, PERIOD, QUIET, Happening, History, What, write
@@ -130,7 +133,7 @@ class Stage:
         self.process("person", calm=True).resume()
         self.world.project.room.clear()
         for host in self.world.computers.hosts.values():
-            host.mute, host.reaches_gitea = "", True
+            host.mute, host.deaf = "", ""
         for server in self.world.ours:
             if self.world.answers_wrongly(server):
                 self.world.delete_by_hand(server)
@@ -155,9 +158,17 @@ class Stage:
             if asker_of(server.tags) is Asker.PERSON:
                 person = self.process("person", calm=True)
                 person.do(person.leaver(server.name) if self.random.random() < 0.5 else person.enabler(server.name))
+            elif self._is_at_its_end(server):
+                self.process("person", calm=True).do_repair(server.name)
             elif self._paused_by_others(server.name):
                 person = self.process("person", calm=True)
                 person.do(person.enabler(server.name))
+
+    def _is_at_its_end(self, server: Server) -> bool:
+        """Whether everything was tried on it: then it is a person's turn."""
+        tried = read_tried(server.tags)
+        last = tried is not None and tried.rung is Rung.REBUILD
+        return last and self._runner_of(server.name) is None and self.random.random() < 0.5
 
     def _paused_by_others(self, name: str) -> bool:
         records = self.world.gitea.records.values()
@@ -239,6 +250,15 @@ class StrangeProcess(Process):
             until = int(world.cloud.now().timestamp()) + seconds
             memory.write(world, floor_tag(pool, Floor(sum(one.pool == pool for one in plan.changes), until)))
         return run_changes(world, plan.changes, join(world.inventory, seen), self.events.append)
+
+    def do_repair(self, *names: str) -> None:
+        """``fleet repair``, as a person types it."""
+        outside = self.stage.world
+        outside.asked = True
+        try:
+            self.do(lambda: self.repair(*names))
+        finally:
+            outside.asked = False
 
     def leaver(self, name: str) -> Callable[[], object]:
         """``fleet down NAME --no-wait``."""
@@ -369,6 +389,31 @@ def _accident(stage: Stage, one: Happening) -> None:
             host.reaches_gitea = False
 
 
+def _trouble(stage: Stage, one: Happening) -> None:
+    """What a person, a fault or a bad hour does to a runner, and its host answers all the same."""
+    name = stage.some_machine(one.luck)
+    if name is None:
+        return
+    host = stage.world.host(name)
+    match one.what:
+        case What.DEAF:
+            host.deaf = stage.random.choice((*CURES, "always"))
+        case What.FORGETS if stage.world.gitea.can_disable:  # without, nobody can cordon a runner that has lost it
+            host.disk.files.pop(RUNNER_FILE, None)
+        case What.FORGETS:
+            return
+        case _:
+            records = [record for record in stage.world.gitea.records.values() if record.name == name]
+            with stage.world.strange.accident():
+                for record in records:
+                    stage.world.gitea.forget(record.id)
+
+
+def _repair(stage: Stage, one: Happening) -> None:
+    name = stage.some_machine(one.luck)
+    stage.process("repair").do_repair(*([name] if name is not None and one.luck < 0.5 else []))
+
+
 def _disable(stage: Stage, one: Happening) -> None:
     """Somebody uses the button on Gitea's own page."""
     records = list(stage.world.gitea.records.values())
@@ -401,6 +446,10 @@ _HAPPENS: dict[What, Callable[[Stage, Happening], None]] = {
     What.DOCKER: _accident,
     What.SILENCE: _accident,
     What.HANG: _accident,
+    What.DEAF: _trouble,
+    What.FORGETS: _trouble,
+    What.DELETED: _trouble,
+    What.REPAIR: _repair,
     What.DISABLE: _disable,
     What.SOLD_OUT: _sold_out,
 }

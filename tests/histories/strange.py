@@ -34,6 +34,12 @@ STRIDE = 15
 GRACE = 15 * 60
 """Seconds that a host must have been silent before anybody may reset it."""
 
+RUNGS = ("reboot", "clean", "restart", "set-up", "register", "reset", "rebuild")
+"""What may be tried on a machine, in order; the witness knows it by heart."""
+
+LEAST = 300
+"""Seconds that anything has to help."""
+
 EUROS = {"cx33": Decimal("0.0096"), "cx43": Decimal("0.0164")}
 """Per hour, with a public IPv4. The witness does its own sums: a fault in the code must not make it blind."""
 
@@ -182,6 +188,10 @@ class WatchedCloud(FakeCloud):
     def set_tags(self, server_id: int, changes: Mapping[str, str | None]) -> Server | None:
         if server_id in self._world.foreign:
             self._world.crime(f"tags of the foreign server {server_id} were changed")
+        seen = self.server(server_id)
+        if seen is not None:
+            after = changes.get(Tag.REPAIR, seen.tags.get(Tag.REPAIR)) or ""
+            self._world.accuse_of_haste(server_id, seen.tags.get(Tag.REPAIR, ""), after)
         return super().set_tags(server_id, changes)
 
 
@@ -217,7 +227,10 @@ class DroppingSession(FakeSession):
 
 
 class StrangeWorld(FakeWorld):
-    """Everything outside fleet. ``crimes`` must stay empty; ``story`` is what happened, for who must mend it."""
+    """Everything outside fleet. ``crimes`` must stay empty; ``story`` is what happened, for who must mend it.
+
+    ``asked``: a person has typed ``fleet repair``, and waits for no grace.
+    """
 
     def __init__(self, inventory: Inventory, random: Random, *, can_disable: bool) -> None:
         self.inventory = inventory
@@ -226,6 +239,7 @@ class StrangeWorld(FakeWorld):
         self.disabled: set[int] = set()
         self.held_since: dict[int, float] = {}
         self.silent_since: dict[int, float] = {}
+        self.asked = False
         self.guard = threading.RLock()
         self.clock = SwiftClock()
         self.strange = StrangeGitea(self.clock, can_disable, random, self.crime)
@@ -271,10 +285,22 @@ class StrangeWorld(FakeWorld):
             self.crime(f"{server.name} is held, and was {what}")
 
     def accuse_if_heard_of(self, what: str, server_id: int) -> None:
-        """Nobody may pull the plug of a host that has not been silent for the whole grace."""
-        since = self.silent_since.get(server_id)
-        if since is None or self.clock.now() - since < GRACE:
+        """Nobody may pull the plug of a host that has not been silent for the whole grace, unless its runner was
+        stopped before."""
+        host, since = self.computers.hosts.get(server_id), self.silent_since.get(server_id)
+        stopped = host is not None and not host.mute and (host.process is None or not host.process.polls)
+        if not stopped and (since is None or self.clock.now() - since < GRACE):
             self.crime(f"server {server_id} was {what}, and it answered not long ago")
+
+    def accuse_of_haste(self, server_id: int, before: str, after: str) -> None:
+        """Nobody but a person who asks for it climbs twice on one rung, or higher while the last one may still help."""
+        if not before or not after or before == after or self.asked:
+            return
+        (rung, _, since), (higher, _, at) = before.partition("."), after.partition(".")
+        if RUNGS.index(higher) <= RUNGS.index(rung):
+            self.crime(f"server {server_id}: {after} was tried after {before}")
+        if int(at) - int(since) < LEAST:
+            self.crime(f"server {server_id}: {before} had no time to help before {after}")
 
     def silence(self, name: str, until: str) -> None:
         """From now on the host of this name does not answer, until "reset", "rebuild", or for ever ("always")."""
