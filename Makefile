@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test fast thorough e2e bench pictures mutants reference docker tailnet clean
+.PHONY: demo test fast thorough e2e bench pictures mutants reference docker tailnet prometheus clean
 
 demo: .venv/ready docker
 	$(BIN)/fleet lab demo
@@ -22,7 +22,7 @@ thorough: .venv/ready
 	$(BIN)/pytest -q -n 2 -m thorough --timeout 600
 
 # Real SSH, systemd, Docker and compose, on the lab: one for each of two processes, each file of tests in one of them.
-e2e: .venv/ready docker tailnet
+e2e: .venv/ready docker tailnet prometheus
 	$(BIN)/pytest -q -n 2 --dist loadfile -m e2e --timeout 900 --durations 10
 
 bench: .venv/ready docker
@@ -46,6 +46,9 @@ docker:
 # Where they cannot be had, the tests that need them say so at the end.
 tailnet:
 	tools/ensure-tailnet || true
+
+prometheus:
+	tools/ensure-prometheus || true
 
 .venv/ready: pyproject.toml uv.lock
 	$(PYTHON) -m venv .venv || tools/ensure-venv $(PYTHON)
