@@ -41,12 +41,19 @@ def command(source: Source, lines: int, *, follow: bool) -> str:
             more = " --follow" if follow else ""
             return f"journalctl --no-pager --unit docker --lines {lines}{more}"
         case Source.SETUP:
-            return f"tail -n {lines}{' -F' if follow else ''} /var/log/fleet-setup.log"
+            return _tail("/var/log/fleet-setup.log", lines, "set-up has installed nothing here", follow=follow)
         case Source.BOOT:
-            return f"tail -n {lines}{' -F' if follow else ''} /var/log/cloud-init-output.log"
+            return _tail("/var/log/cloud-init-output.log", lines, "cloud-init has not run here", follow=follow)
         case _:
             more = " --follow" if follow else ""
             return f"docker logs --timestamps --tail {lines}{more} {shlex.quote(CONTAINER)} 2>&1"
+
+
+def _tail(file: str, lines: int, without: str, *, follow: bool) -> str:
+    """One that is not there yet may be followed all the same. ``without``: what it means when it is not there."""
+    if follow:
+        return f"tail -n {lines} -F {file}"
+    return f"[ -e {file} ] || {{ echo 'no log: {without}' >&2; exit 1; }}; tail -n {lines} {file}"
 
 
 @with_verdict
