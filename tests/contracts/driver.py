@@ -4,6 +4,7 @@ import base64
 import secrets
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -62,9 +63,15 @@ class Driver:
         assert answer.ok, answer.text
         return str(answer.json()["sha1"])
 
-    def push_workflow(self, repo: str, *jobs: str, label: str) -> None:
-        """Write a workflow with these jobs through the contents API: that is a push, so it starts."""
-        spec = "".join(f"  {job}:\n    runs-on: {label}\n    steps: [{{run: 'true'}}]\n" for job in jobs)
+    def push_workflow(self, repo: str, *jobs: str, label: str, chained: bool = False) -> None:
+        """Write a workflow with these jobs through the contents API: that is a push, so it starts.
+
+        ``chained``: each needs the one before it.
+        """
+        needs = {job: f"    needs: {before}\n" for before, job in pairwise(jobs)} if chained else {}
+        spec = "".join(
+            f"  {job}:\n    runs-on: {label}\n{needs.get(job, '')}    steps: [{{run: 'true'}}]\n" for job in jobs
+        )
         content = base64.b64encode(f"on: push\njobs:\n{spec}".encode()).decode()
         path = f"/repos/{repo}/contents/.gitea/workflows/{random_name('ci')}.yml"
         self._call("POST", path, {"content": content, "message": "Add a workflow", "branch": "main"})

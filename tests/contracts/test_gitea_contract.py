@@ -1,6 +1,7 @@
 """What ``fleet`` relies on at Gitea: the same sentences for the stand-in and for a real one."""
 
 import secrets
+from datetime import timedelta
 
 import pytest
 
@@ -159,6 +160,23 @@ def test_a_job_that_ended_well_is_among_the_newest_that_did(place: Place) -> Non
     assert last.started is not None
     assert last.ended is not None
     assert last.created <= last.started
+
+
+def test_a_job_that_needs_another_is_as_old_as_that_one(place: Place) -> None:
+    edge, label = place.edge(), a_label()
+    made = place.runner(edge, label)
+    place.driver.push_workflow(place.driver.make_repo(), "first", "second", label=label, chained=True)
+    for _ in range(2):
+        task = until(lambda: place.driver.fetch_task(made.who), "a task")
+        assert task is not None
+        place.driver.finish_task(made.who, task)
+    ended = {job.name: job for job in edge.ended_jobs().jobs if job.runner_id == made.who.id}
+    first, second = ended["first"], ended["second"]
+    assert first.run == second.run
+    assert abs(second.created - first.created) <= timedelta(seconds=1)
+    assert first.started is not None
+    assert second.started is not None
+    assert second.started >= first.started
 
 
 def test_a_runner_with_a_label_nobody_asks_for_gets_nothing_until_it_has_its_own_again(place: Place) -> None:

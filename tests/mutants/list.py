@@ -263,4 +263,12 @@ MUTANTS = (
         "a machine that works is thrown out of the tailnet",
         engine=True,
     ),
+    Mutant(
+        "stages of a run that has not seen all",
+        "fleet/engine/apply.py",
+        "if self._work.is_new and Step.ONLINE",
+        "if Step.ONLINE",
+        "a machine that was made twice over is said to have booted in no time",
+        engine=True,
+    ),
 )
