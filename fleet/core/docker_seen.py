@@ -112,17 +112,17 @@ def leftovers(seen: DockerSeen) -> Leftovers:
     """What is left there. What belongs to a task that runs is in use; so may be what was made a moment ago, when the
     image of its job is still being pulled: whoever removes it looks at its age."""
     used = {_task(one.name) for one in seen.tasks}
-    stopped = [one for one in seen.containers if one.name.startswith(OF_TASKS) and one.state not in RUNS]
+    containers = [Made(one.name, one.created) for one in seen.containers if one.name.startswith(OF_TASKS)]
     return Leftovers(
-        tuple(Made(one.name, one.created) for one in stopped if _task(one.name) not in used),
+        tuple(one for one in containers if _task(one.name) not in used),
         tuple(one for one in seen.volumes if _task(one.name) not in used),
         tuple(one for one in seen.networks if _task(one.name) not in used),
     )
 
 
 def _task(name: str) -> str:
-    """The number of the task in a name: followed by "-", or "_" before runner 0.6.0."""
-    return name.removeprefix(OF_TASKS).partition("-")[0].partition("_")[0]
+    """The number of the task in a name; of runners before 0.6.0 with the word that follows it."""
+    return name.removeprefix(OF_TASKS).partition("-")[0]
 
 
 def may_be_runners(seen: DockerSeen) -> tuple[Container, ...]:

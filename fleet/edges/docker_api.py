@@ -30,7 +30,7 @@ OLDEST = "1.24"
 """The first question names a version of the API, and its path does not: Docker tells its own there."""
 
 _NO_ANSWER = (docker.errors.DockerException, requests.RequestException, urllib3.exceptions.HTTPError)
-_NO_SENSE = (AttributeError, KeyError, TypeError, ValueError)
+_NO_SENSE = (AttributeError, LookupError, TypeError, ValueError)
 
 
 def look(host: "SshHost", timeout: float = 15) -> DockerSeen:
@@ -89,7 +89,7 @@ def _images(found: list[dict[str, Any]]) -> frozenset[str]:
 
 def _container(one: Mapping[str, Any]) -> Container:
     return Container(
-        name=str(one["Names"][0]).removeprefix("/"),
+        name=_name(one),
         image=str(one["Image"]),
         state=str(one["State"]),
         created=int(one["Created"]),
@@ -102,6 +102,12 @@ def _container(one: Mapping[str, Any]) -> Container:
             if port.get("PublicPort") and port.get("Type") == "tcp"
         ),
     )
+
+
+def _name(one: Mapping[str, Any]) -> str:
+    """Its own: links of other containers are names, too, with a further slash. One that just goes has none."""
+    names: list[str] = one.get("Names") or [""]
+    return min(names, key=lambda name: name.count("/")).removeprefix("/")
 
 
 def _label(one: Mapping[str, Any], name: str) -> str:

@@ -265,6 +265,19 @@ def test_a_set_up_that_was_cut_is_told_as_that() -> None:
     assert told(found(replace(host, setup_running=True), no_runner())).keys() == {Trouble.UNFINISHED}
 
 
+def test_a_host_that_had_a_runner_is_not_one_whose_set_up_was_cut() -> None:
+    host = fresh(setup_began=True, docker="26.1.5", docker_active=True)
+    assert told(found(host, runner(online=False))).keys() == {Trouble.NO_REGISTRATION}
+
+
+def test_what_differs_is_told_of_machines_that_serve() -> None:
+    assert told(found(facts(images=frozenset()), runner(online=False))).keys() == {Trouble.OFFLINE}
+
+
+def test_a_host_that_boots_is_not_looked_into_yet() -> None:
+    assert told(found(fresh(boot="", disks=disk(99)), no_runner())).keys() == {Trouble.UNFINISHED}
+
+
 # While a job runs.
 
 
@@ -371,6 +384,10 @@ def test_a_job_for_somebody_elses_runner_is_not_ours_to_tell() -> None:
     assert found(facts(), runner(), theirs, waiting("gpu")) == ()
     away = replace(theirs, online=False)
     assert told(found(facts(), runner(), away, waiting("gpu"))).keys() == {Trouble.NO_POOL}
+
+
+def test_a_job_that_a_pool_may_take_is_not_lost_while_its_runners_are_away() -> None:
+    assert told(found(facts(), runner(online=False), waiting("ubuntu-latest"))).keys() == {Trouble.OFFLINE}
 
 
 @pytest.mark.parametrize(

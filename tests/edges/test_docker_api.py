@@ -95,6 +95,14 @@ def test_without_a_runner_and_anything_of_jobs_there_is_nothing(host: SshHost, d
 
 
 @pytest.mark.parametrize(
+    ("names", "name"), [(["/web/db", "/db"], "db"), (["/db", "/web/db"], "db"), ([], ""), (None, "")]
+)
+def test_a_container_has_its_own_name_or_none(host: SshHost, daemon: Daemon, names: object, name: str) -> None:
+    daemon.answers["/containers/json"] = [{"Names": names, "Image": "x", "State": "removing", "Created": 1}]
+    assert host.docker().containers == (Container(name, "x", "removing", 1),)
+
+
+@pytest.mark.parametrize(
     ("state", "expected"),
     [
         ({"Status": "exited", "ExitCode": 137, "OOMKilled": True}, (False, False, 137, True)),

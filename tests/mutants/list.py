@@ -271,4 +271,12 @@ MUTANTS = (
         "a machine that was made twice over is said to have booted in no time",
         engine=True,
     ),
+    Mutant(
+        "a Docker that does not answer has no runner",
+        LEAVE,
+        "    if not facts.docker:  # a runner",
+        "    if False:  # a runner",
+        "a runner that came back takes a job, and its machine goes",
+        engine=True,
+    ),
 )

@@ -60,10 +60,9 @@ def _docker_down(machine: Machine, facts: HostFacts) -> Iterator[Finding]:
 
 
 def _docker_bad(machine: Machine, facts: HostFacts) -> Iterator[Finding]:
-    """The worst of what is known."""
+    """The first of what is known: that which breaks jobs is told before the rest."""
     runner = read_runner(machine.pool.runner.image) if machine.pool else None
-    bad = sorted(known_bad(facts.docker, runner), key=lambda one: not one.breaks)
-    for one in bad[:1]:
+    for one in known_bad(facts.docker, runner)[:1]:
         severity = Severity.ERROR if one.breaks else Severity.NOTE
         yield Finding(Trouble.DOCKER_BAD, severity, machine.name, one.sentence, one.fix)
 
