@@ -12,11 +12,10 @@ import sys
 import tarfile
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from fleet.cli.wiring import load_inventory, shipped
@@ -27,8 +26,9 @@ from fleet.lab import docker_cli, look
 from fleet.lab.jobs import GiteaClient
 from fleet.lab.life import JOB_IMAGE
 from fleet.lab.place import Lab
-from tests import bench_plan, bench_week
+from tests import bench_many, bench_plan, bench_status, bench_week
 from tests.bench_row import Row as Counted
+from tests.bench_row import Timed as Row
 from tests.e2e.keyboard import Fleet, Person, hetzner_delete, hetzner_post, lab_up, new_fleet
 
 ROOT = Path(__file__).parents[1]
@@ -37,45 +37,6 @@ SCRIPT = Path(__file__).with_name("bench_up.sh")
 SIZES = (1, 2, 4, 8)
 UP_WANTED, HELP_WANTED = 1.1, 1.5
 HELP_RUNS = 10
-
-Run = Callable[[], None]
-
-
-@dataclass
-class Row:
-    """One comparison. Seconds of each run; ``wanted`` is the highest ratio of medians that is good."""
-
-    what: str
-    beside: str
-    wanted: float
-    ours: list[float] = field(default_factory=list)
-    theirs: list[float] = field(default_factory=list)
-
-    @property
-    def ratio(self) -> float:
-        return median(self.ours) / median(self.theirs)
-
-    def measure(self, ours: Run, theirs: Run, clean: Run) -> None:
-        """One turn of each; who begins changes, so that neither always finds a warm machine."""
-        turns = [(ours, self.ours), (theirs, self.theirs)]
-        for run, seconds in turns if len(self.ours) % 2 == 0 else reversed(turns):
-            began = time.monotonic()
-            run()
-            seconds.append(round(time.monotonic() - began, 3))
-            clean()
-
-    def longest(self) -> float:
-        """Seconds that one more turn of each may take, cleaning included."""
-        return 1.3 * (max(self.ours) + max(self.theirs))
-
-    def as_json(self) -> dict[str, object]:
-        medians = {"ours_median": median(self.ours), "theirs_median": median(self.theirs)}
-        return {**asdict(self), **medians, "ratio": round(self.ratio, 3), "good": self.ratio <= self.wanted}
-
-    def line(self) -> str:
-        word = "" if self.ratio <= self.wanted else f"  (wanted: at most {self.wanted})"
-        ours, theirs = f"{median(self.ours):.2f} s", f"{median(self.theirs):.2f} s"
-        return f"{self.what:<42} | {ours:>8} | {self.beside:<32} {theirs:>8} | {self.ratio:.2f}{word}"
 
 
 def main() -> None:
@@ -87,7 +48,14 @@ def main() -> None:
     )
     parser.add_argument("--sizes", type=int, nargs="+", default=list(SIZES))
     asked = parser.parse_args()
-    rows: list[Row | Counted] = [_help(), _completion(), *bench_plan.rows(), *bench_week.rows()]
+    rows: list[Row | Counted] = [
+        _help(),
+        _completion(),
+        bench_status.help_row(),
+        *bench_plan.rows(),
+        *bench_week.rows(),
+    ]
+    rows += [*bench_many.rows(), *bench_status.twenty()]
     with tempfile.TemporaryDirectory() as folder:
         person = Person(Path(folder))
         with lab_up(person) as lab:

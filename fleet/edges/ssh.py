@@ -7,6 +7,9 @@ limit ends a connection whose other side is gone.
 import base64
 import contextlib
 import logging
+import socket
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -29,6 +32,12 @@ from fleet.edges.ssh_keys import OperatorKey
 from fleet.edges.ssh_line import Line
 from fleet.edges.ssh_route import Hop, route
 
+CONNECT = 10.0
+"""Seconds for each step of opening; a host that is gone costs the first one."""
+
+LIMIT = 20.0
+"""Seconds for all of it, on whatever steps a host spends them."""
+
 KEEPALIVE = 15
 """Seconds of silence before we say something."""
 
@@ -43,7 +52,8 @@ logging.getLogger("paramiko").propagate = False
 
 
 class SshHosts:
-    """Opens connections, from many threads at once. ``connect_timeout``: seconds for each step of opening.
+    """Opens connections, from many threads at once. ``connect_timeout``: seconds for each step of opening,
+    ``limit``: for all of them.
 
     ``openssh``: says how static hosts are reached. ``alone``: no other key than ours is offered, which then proves that
     it opens. ``docker``: asks a host's Docker, given here because that edge uses this one.
@@ -53,7 +63,8 @@ class SshHosts:
         self,
         key: OperatorKey,
         *,
-        connect_timeout: float = 10,
+        connect_timeout: float = CONNECT,
+        limit: float = LIMIT,
         lock_folder: str = "/run/lock",
         openssh: OpenSsh | None = None,
         alone: bool = False,
@@ -63,6 +74,7 @@ class SshHosts:
         self._alone = alone
         self._key = key
         self._timeout = connect_timeout
+        self._limit = limit
         self._lock_folder = lock_folder
         self._openssh = openssh or OpenSsh()
 
@@ -72,13 +84,14 @@ class SshHosts:
         One key, once, for a server: sshd counts every failed attempt against our address (PerSourcePenalties). A
         static host is offered what OpenSSH would offer it too, on the same connection.
         """
+        deadline = time.monotonic() + self._limit
         way = route(target, self._openssh)
         pins = [_pins(hop) for hop in way.hops]
         with ExitStack() as ends:
             client = None
             for hop, keys in zip(way.hops, pins, strict=True):
                 line = self._line(hop, client, way.command, ends)
-                client = self._login(hop, line, keys, ends)
+                client = self._login(hop, line, keys, ends, deadline)
             assert client is not None
             reached = replace(target, address=hop.address, port=hop.port, user=hop.user)
             kept = ends.pop_all()
@@ -99,13 +112,15 @@ class SshHosts:
             return ssh_line.command(command, _target(hop), ends)
         return ssh_line.dial(_target(hop), self._timeout)
 
-    def _login(self, hop: Hop, line: Line, pins: Pins, ends: ExitStack) -> paramiko.SSHClient:
+    def _login(self, hop: Hop, line: Line, pins: Pins, ends: ExitStack, deadline: float) -> paramiko.SSHClient:
         client = paramiko.SSHClient()
         ends.callback(hang_up, client, line)
         try:
-            with self._keys(hop) as keys:
+            with _cut_at(deadline, line), self._keys(hop) as keys:
                 self._log_in(client, line, hop, pins, keys)
         except (paramiko.SSHException, OSError, EOFError) as error:
+            if time.monotonic() >= deadline:
+                raise silent(_target(hop), f"no login within {self._limit:g} s") from error
             raise self._explained(error, hop, pins) from error
         return client
 
@@ -166,6 +181,23 @@ class SshHosts:
             hint="use the key it was made with (ssh.key), or have somebody who can log in add this line to "
             f"~{target.user}/.ssh/authorized_keys: {line}",
         )
+
+
+@contextmanager
+def _cut_at(deadline: float, line: Line) -> Iterator[None]:
+    """No step waits longer than this: the line is cut under it."""
+    knife = threading.Timer(max(deadline - time.monotonic(), 0), _cut, (line,))
+    knife.daemon = True
+    knife.start()
+    try:
+        yield
+    finally:
+        knife.cancel()
+
+
+def _cut(line: Line) -> None:
+    with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+        line.shutdown(socket.SHUT_RDWR)
 
 
 class _Pinned(paramiko.MissingHostKeyPolicy):

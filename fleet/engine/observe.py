@@ -11,7 +11,11 @@ from fleet.core.orders import Target
 from fleet.engine.probe import probe
 from fleet.engine.world import World, static_target
 
-WORKERS = 16
+WORKERS = 32
+"""Hosts at once: to look is to wait, and one that is gone must not hold up the others."""
+
+LIMIT = 40.0
+"""Seconds that one host may take for all of it: to let us in, and to answer."""
 
 
 def observe(world: World, *, hosts: bool = True, seen: Callable[[str], None] = lambda _: None) -> Observation:
@@ -72,9 +76,9 @@ def _look(world: World, server: Server, seen: Callable[[str], None]) -> HostSeen
 def _ask(world: World, name: str, where: Callable[[], Target], seen: Callable[[str], None]) -> HostSeen:
     """A host that fails is that machine's own row, never the end of the look."""
     try:
-        parts = read_machine_name(name)
+        parts, end = read_machine_name(name), world.clock.now() + LIMIT
         wanted = world.wanted_for(name, parts.pool) if parts else None
-        facts = probe(world.sessions.get(where()), world.stack, wanted, world.clock)
+        facts = probe(world.sessions.get(where()), world.stack, wanted, world.clock, end=end)
     except HostError as error:
         world.sessions.drop(name)  # it may be the connection alone that is broken: the next look opens a new one
         return error

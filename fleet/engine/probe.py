@@ -16,14 +16,23 @@ SECONDS = 60
 """How long the script may take: a host under load, and tailscaled among what it asks."""
 
 
-def probe(host: Host, stack: Mapping[str, str], wanted: HostWanted | None, clock: Clock) -> HostFacts:
-    """The facts. Raises HostError when the look did not come to its end: half of one says no where nothing is known."""
+def probe(
+    host: Host, stack: Mapping[str, str], wanted: HostWanted | None, clock: Clock, *, end: float | None = None
+) -> HostFacts:
+    """The facts. Raises HostError when the look did not come to its end: half of one says no where nothing is known.
+
+    ``end``: when whoever looks waits no longer, by the clock.
+    """
     docker = host.docker()
     before = clock.now()
-    answer = host.run(_command(wanted, docker), stdin=stack["probe.sh"].encode(), timeout=SECONDS)
+    answer = host.run(_command(wanted, docker), stdin=stack["probe.sh"].encode(), timeout=_left(end, before))
     _must_be_whole(answer)
     facts = read_facts(answer.out, docker)
     return replace(facts, clock_off=_off(facts.clock, before, clock.now()))
+
+
+def _left(end: float | None, now: float) -> float:
+    return SECONDS if end is None else max(end - now, 1)
 
 
 def _command(wanted: HostWanted | None, docker: DockerSeen) -> str:

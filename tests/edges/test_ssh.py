@@ -1,5 +1,6 @@
 """The SSH edge against a real SSH server on the loopback."""
 
+import contextlib
 import io
 import os
 import shutil
@@ -138,6 +139,28 @@ def test_a_port_that_speaks_another_protocol_is_a_silent_host(operator: Operator
         with pytest.raises(HostSilent):
             SshHosts(operator, connect_timeout=0.2).connect(target)
         speaker.join()
+
+
+def test_a_port_that_drips_is_given_up_when_all_steps_together_took_too_long(operator: OperatorKey) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        target = Target("ci-build-1", "127.0.0.1", new_host_key()[1], port=listener.getsockname()[1])
+        stop = threading.Event()
+        dripper = threading.Thread(target=_drip, args=(listener, stop))
+        dripper.start()
+        began = time.monotonic()
+        with pytest.raises(HostSilent, match=r"no login within 0\.4 s"):
+            SshHosts(operator, connect_timeout=5, limit=0.4).connect(target)
+        assert time.monotonic() - began < 4, "no step has waited for its own limit"
+        stop.set()
+        dripper.join()
+
+
+def _drip(listener: socket.socket, stop: threading.Event) -> None:
+    """Words that may stand before SSH's own (RFC 4253, 4.2), one after the other."""
+    connection, _ = listener.accept()
+    with connection, contextlib.suppress(OSError):
+        while not stop.wait(0.02):
+            connection.sendall(b"soon\r\n")
 
 
 def _say(listener: socket.socket, words: bytes) -> None:

@@ -51,3 +51,18 @@ class _Slow(_Host):
 def test_a_clock_is_off_by_what_the_time_of_asking_does_not_explain(says: float, off: float) -> None:
     clock = FakeClock()
     assert probe(_Slow(clock, says=says), STACK, None, clock).clock_off == off  # type: ignore[arg-type]
+
+
+class _Waited(_Host):
+    """Remembers how long its script was waited for."""
+
+    def run(self, command: str, *, stdin: bytes = b"", timeout: float = 60) -> Result:
+        self.timeout = timeout
+        return super().run(command, stdin=stdin, timeout=timeout)
+
+
+@pytest.mark.parametrize(("left", "waited"), [(None, 60), (31.5, 31.5), (-3, 1)])
+def test_the_script_is_waited_for_as_long_as_the_whole_look_may_take(left: float | None, waited: float) -> None:
+    host, clock = _Waited(0), FakeClock()
+    probe(host, STACK, None, clock, end=None if left is None else clock.now() + left)  # type: ignore[arg-type]
+    assert host.timeout == waited
