@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 import yaml
+from grafana_foundation_sdk.cog import plugins
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from fleet.core.metrics import NAMES, metrics
 from tests.core.builders import ROOT
@@ -42,6 +45,24 @@ def test_an_expression_names_metrics_that_are_written_and_labels_that_they_have(
         assert set(re.findall(r"(\w+)=", matchers)) <= LABELS[name]
     for labels in re.findall(r"by \(([^)]*)\)", expr):
         assert set(re.split(r",\s*", labels)) <= set().union(*(LABELS[name] for name in names))
+
+
+def test_grafanas_own_model_reads_the_dashboard_and_loses_nothing_of_it() -> None:
+    plugins.register_default_plugins()
+    model = json.loads(JSONEncoder().encode(Dashboard.from_json(DASHBOARD)))
+    assert [*_lost(DASHBOARD, model)] == ["/templating/list/1/definition"], "Grafana writes that one itself"
+
+
+def _lost(given: Any, read: Any, path: str = "") -> Iterator[str]:
+    """Where the second value has not what the first has."""
+    if isinstance(given, dict) and isinstance(read, dict):
+        for key, value in given.items():
+            yield from _lost(value, read[key], f"{path}/{key}") if key in read else (f"{path}/{key}",)
+    elif isinstance(given, list) and isinstance(read, list) and len(given) == len(read):
+        for place, value in enumerate(given):
+            yield from _lost(value, read[place], f"{path}/{place}")
+    elif given != read:
+        yield path
 
 
 def test_the_dashboard_shows_each_fleet_by_itself() -> None:
