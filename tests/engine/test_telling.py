@@ -120,6 +120,24 @@ def test_a_machine_that_comes_for_jobs_is_nothing_to_tell(world: FakeWorld, chan
     assert channel.messages == []
 
 
+def test_of_a_host_that_has_gone_silent_nothing_is_called_gone(world: FakeWorld, channel: Channel) -> None:
+    one = build_inventory(build_pool())
+    world.process(one).up()
+    world.host("ci-build-1").disk_free = 100_000
+    for _ in range(2):
+        a_pass(world, channel, one)
+    assert [found.trouble for found in channel.messages[0].appeared] == ["disk"]
+    world.host("ci-build-1").mute = "always"
+    for _ in range(4):
+        a_pass(world, channel, one)
+    assert [gone for message in channel.messages for gone in message.gone] == []
+    world.host("ci-build-1").mute = ""
+    world.host("ci-build-1").disk_free = 60_000_000
+    for _ in range(2):
+        a_pass(world, channel, one)
+    assert "disk" in [gone.trouble for gone in channel.messages[-1].gone]
+
+
 def test_without_somebody_to_tell_what_was_told_is_forgotten(fleet: FakeWorld, channel: Channel) -> None:
     for _ in range(2):
         a_pass(fleet, channel)

@@ -279,4 +279,28 @@ MUTANTS = (
         "a runner that came back takes a job, and its machine goes",
         engine=True,
     ),
+    Mutant(
+        "told at the first sight",
+        "fleet/core/notify.py",
+        "if told.get(key) is State.SEEN]",
+        "if told.get(key) in {None, State.SEEN}]",
+        "a message for each thing that the same pass repairs",
+        engine=True,
+    ),
+    Mutant(
+        "marked before it was told",
+        "fleet/engine/telling.py",
+        "_remember(look, found.quietly)",
+        "_remember(look, {**found.quietly, **found.once_told})",
+        "nobody is ever told what came while the webhook was down",
+        engine=True,
+    ),
+    Mutant(
+        "unknown is well",
+        "fleet/core/notify.py",
+        "return one is None or one.machine not in unknown",
+        "return True",
+        "a full disk is called gone because its host went silent",
+        engine=True,
+    ),
 )
