@@ -32,3 +32,13 @@ def jobs_of(machine: Machine) -> str:
     if not machine.jobs:
         return "a task container"
     return ", ".join(f"job {job.id} ({job.name})" for job in machine.jobs)
+
+
+def offline_reason(machine: Machine) -> str:
+    """What a plan begins with where a host answers and its runner is not online; findings know more of the cause."""
+    if machine.asker is not None:
+        return "a repair was not finished"
+    facts = machine.facts
+    if facts is not None and (facts.container is None or not facts.container.running):
+        return "its runner is stopped"
+    return "Gitea says offline"

@@ -5,7 +5,7 @@ from fleet.core.errors import HostError, HostOfAnother, HostSilent, LoginRefused
 from fleet.core.health import Trouble
 from fleet.core.lifecycle import BACK, EMPTIED, MEND, Step
 from fleet.core.machine import BOOT_GRACE, Asker, Machine, Phase, last_start
-from fleet.core.machine_change import change_of, jobs_of, pool_of
+from fleet.core.machine_change import change_of, jobs_of, offline_reason, pool_of
 from fleet.core.names import Tag
 from fleet.core.plan_repair import repaired, repaired_silent
 from fleet.core.plan_static import static_change
@@ -149,22 +149,13 @@ def _offline(machine: Machine, wanted: HostWanted, now: Now) -> Change:
     """
     facts = machine.facts
     found = drift(facts, wanted) if facts is not None else ()
-    what = _offline_reason(machine)
+    what = offline_reason(machine)
     if found and machine.tags.get(Tag.SETUP) != wanted.fingerprint:
         return change_of(Verb.REPAIR, machine, f"{what}, and it is not as wanted", steps=(*EMPTIED, *BACK))
     if machine.asker is Asker.REPAIR and (machine.runner is not None and machine.runner.online):
         return change_of(Verb.REPAIR, machine, what, steps=(*EMPTIED, *BACK))
     useless = Rung.RESTART if found else Rung.SET_UP  # started as it is, or set up where nothing differs
     return repaired(machine, Trouble.OFFLINE, what, now, useless=frozenset({useless}))
-
-
-def _offline_reason(machine: Machine) -> str:
-    if machine.asker is not None:
-        return "a repair was not finished"
-    facts = machine.facts
-    if facts is not None and (facts.container is None or not facts.container.running):
-        return "its runner is stopped"
-    return "Gitea says offline"
 
 
 def _lost(machine: Machine, now: Now) -> Change:

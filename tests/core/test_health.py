@@ -230,10 +230,35 @@ def test_rules_that_were_never_there_are_no_missing_guard() -> None:
 # Between Docker and Gitea.
 
 
-def test_a_runner_that_runs_and_that_gitea_does_not_hear_is_told_once() -> None:
-    assert told(found(facts(), runner(online=False))) == {
-        Trouble.OFFLINE: "error: its runner runs, and Gitea does not hear from it"
-    }
+def in_repair(tag: str, host: HostSeen) -> Finding:
+    """The one finding of a machine on which something was tried."""
+    observation = look(server(tags={"repair": tag, "setup": wanted().fingerprint}), runner(online=False), host=host)
+    (one,) = findings_of(inventory(), observation, wanted())
+    return one
+
+
+def test_a_runner_that_runs_and_that_gitea_does_not_hear_is_told_once_with_what_comes_next() -> None:
+    (one,) = found(facts(), runner(online=False))
+    assert (one.trouble, one.severity) == (Trouble.OFFLINE, Severity.ERROR)
+    assert one.sentence == "its runner runs, and Gitea does not hear from it: next is a restart of its runner"
+    assert one.hint == "fleet up"
+
+
+def test_what_was_tried_and_what_is_waited_for_is_told_with_the_cause() -> None:
+    stopped = facts(container=container(running=False, exit_code=1))
+    one = in_repair(f"restart.{int(CLOCK) - 60}", stopped)
+    assert (one.trouble, one.severity) == (Trouble.STOPPED, Severity.ERROR)
+    expected = "its runner is stopped, it ended with 1, also after a restart of its runner at 11:59: next is "
+    assert one.sentence.startswith(expected)
+    assert one.hint == "not to wait: fleet repair ci-build-1"
+
+
+def test_at_the_end_of_the_ladder_a_person_is_told_the_cause_and_what_was_tried() -> None:
+    one = in_repair(f"rebuild.{int(CLOCK) - 7200}", facts(docker="", docker_active=False, container=None))
+    assert (one.trouble, one.severity) == (Trouble.DOCKER_DOWN, Severity.ERROR)
+    assert one.sentence.startswith("Docker is not running, also after ")
+    assert "a rebuild" in one.sentence
+    assert "fleet down ci-build-1, then fleet up" in one.hint
 
 
 def test_a_record_that_somebody_deleted_is_told() -> None:

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from fleet.core.change import Plan
 from fleet.core.health.of_fleet import OVERDUE, of_fleet
@@ -13,23 +14,27 @@ from fleet.core.health.of_reach import of_reach
 from fleet.core.health.of_runner import of_runner
 from fleet.core.health.values import Finding, Severity, Trouble, View
 from fleet.core.machine import Machine, Phase
+from fleet.core.machine_change import offline_reason
 
 __all__ = ["OVERDUE", "Finding", "Severity", "Trouble", "View", "findings", "of_machine"]
 
 _NOT_LOOKED_INTO = frozenset({Phase.ABSENT, Phase.BOOTING})
 
-_OF_RUNNER = {
+_CAUSES = {
     Trouble.DOCKER_DOWN,
     Trouble.STOPPED,
     Trouble.RESTARTING,
     Trouble.NO_REGISTRATION,
     Trouble.DELETED,
     Trouble.OTHER_GITEA,
+    Trouble.OFFLINE,
 }
+"""Why a runner is not online."""
+
 _OF_SETTINGS = {Trouble.DRIFT, Trouble.TAILNET, Trouble.GUARD, Trouble.OTHER_GITEA, Trouble.DOCKER_DOWN, Trouble.CACHE}
 _SAYS_MORE: dict[Trouble, set[Trouble]] = {
-    Trouble.UNFINISHED: _OF_RUNNER | {Trouble.SETUP},
-    Trouble.OFFLINE: _OF_RUNNER | {Trouble.OFFLINE},
+    Trouble.UNFINISHED: _CAUSES | {Trouble.SETUP},
+    Trouble.OFFLINE: _CAUSES,
     Trouble.DRIFT: _OF_SETTINGS,
     Trouble.SILENT: {Trouble.SILENT},
     Trouble.REFUSED: {Trouble.LOGIN, Trouble.HOST_KEY},
@@ -41,12 +46,10 @@ def findings(machines: Sequence[Machine], plan: Plan, view: View) -> tuple[Findi
     """All that is not as wanted: of the fleet as a whole, then by machine in the order of the plan."""
     rows = {machine.name: machine for machine in machines}
     found = {name: tuple(of_machine(machine, view)) for name, machine in rows.items()}
-    planned: dict[str, list[Finding]] = {change.machine: [] for change in plan.changes}
     for one in of_plan(plan, rows):
-        if not _is_said(one, found.get(one.machine, ())):
-            planned[one.machine].append(one)
-    names = dict.fromkeys((*planned, *rows))
-    return (*of_fleet(view), *(one for name in names for one in (*planned.get(name, ()), *found.get(name, ()))))
+        found[one.machine] = tuple(_joined(rows.get(one.machine), one, found.get(one.machine, ())))
+    names = dict.fromkeys((*(change.machine for change in plan.changes), *rows))
+    return (*of_fleet(view), *(one for name in names for one in found.get(name, ())))
 
 
 def of_machine(machine: Machine, view: View) -> Iterator[Finding]:
@@ -58,5 +61,14 @@ def of_machine(machine: Machine, view: View) -> Iterator[Finding]:
         yield from of_host(machine, facts, view)
 
 
-def _is_said(planned: Finding, found: Sequence[Finding]) -> bool:
-    return any(one.trouble in _SAYS_MORE.get(planned.trouble, ()) for one in found)
+def _joined(machine: Machine | None, planned: Finding, found: Sequence[Finding]) -> Iterator[Finding]:
+    """One machine's findings and what is planned for it, none of them twice."""
+    cause = next((one for one in found if one.trouble in _CAUSES), None)
+    general = offline_reason(machine) if machine is not None else ""
+    if cause is not None and general and planned.sentence.startswith(general):
+        yield replace(cause, sentence=cause.sentence + planned.sentence.removeprefix(general), hint=planned.hint)
+        yield from (one for one in found if one is not cause)
+        return
+    if not any(one.trouble in _SAYS_MORE.get(planned.trouble, ()) for one in found):
+        yield planned
+    yield from found

@@ -56,7 +56,7 @@ def _docker_down(machine: Machine, facts: HostFacts) -> Iterator[Finding]:
     if facts.registration is None and not {"docker.io", "docker-ce"} & facts.packages:
         return
     what = f"Docker gives no answer: {facts.docker_trouble}" if facts.docker_active else "Docker is not running"
-    yield Finding(Trouble.DOCKER_DOWN, Severity.ERROR, machine.name, f"{what}{mended_later(machine)}", "fleet up")
+    yield Finding(Trouble.DOCKER_DOWN, Severity.ERROR, machine.name, f"{what}{mended_later(machine)}", _repair(machine))
 
 
 def _docker_bad(machine: Machine, facts: HostFacts) -> Iterator[Finding]:
@@ -73,15 +73,15 @@ def _registration(machine: Machine, facts: HostFacts, view: View) -> Iterator[Fi
     if record is None:
         if facts.container is not None or machine.runners:
             sentence = f"its .runner is missing, so that its runner does not know who it is{later}"
-            yield Finding(Trouble.NO_REGISTRATION, Severity.ERROR, machine.name, sentence, "fleet up")
+            yield Finding(Trouble.NO_REGISTRATION, Severity.ERROR, machine.name, sentence, _repair(machine))
     elif not same_url(record.address, wanted):
         online = machine.runner is not None and machine.runner.online
         severity = Severity.WARNING if online else Severity.ERROR
         sentence = f"its runner is registered at {record.address}, and the inventory says {wanted}{later}"
-        yield Finding(Trouble.OTHER_GITEA, severity, machine.name, sentence, "fleet up")
+        yield Finding(Trouble.OTHER_GITEA, severity, machine.name, sentence, _repair(machine))
     elif machine.runner is None:
         sentence = f"Gitea has no runner {record.id} ({record.name}) any more: somebody has deleted its record{later}"
-        yield Finding(Trouble.DELETED, Severity.ERROR, machine.name, sentence, "fleet up")
+        yield Finding(Trouble.DELETED, Severity.ERROR, machine.name, sentence, _repair(machine))
 
 
 def _is_loop(container: RunnerContainer, facts: HostFacts) -> bool:
@@ -97,7 +97,7 @@ def _stopped(machine: Machine, container: RunnerContainer | None) -> Iterator[Fi
     if machine.phase in _MAY_BE_STOPPED:
         return
     what = f"its runner is stopped{_ended(container)}" if container else "its runner has no container"
-    yield Finding(Trouble.STOPPED, Severity.ERROR, machine.name, what, "fleet up")
+    yield Finding(Trouble.STOPPED, Severity.ERROR, machine.name, what, _repair(machine))
 
 
 def _ended(container: RunnerContainer) -> str:
@@ -112,3 +112,7 @@ def _cache(machine: Machine, facts: HostFacts, container: RunnerContainer, view:
         return
     sentence = f"the cache of jobs does not answer at {wanted.jobs.cache}{mended_later(machine)}"
     yield Finding(Trouble.CACHE, Severity.WARNING, machine.name, sentence, f"fleet logs {machine.name}")
+
+
+def _repair(machine: Machine) -> str:
+    return f"fleet repair {machine.name}"
