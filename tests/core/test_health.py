@@ -50,7 +50,7 @@ def found(
     *parts: Runner | Job,
     of: Inventory | None = None,
     want: HostWanted | None = None,
-    **record: int | None,
+    **record: Any,
 ) -> tuple[Finding, ...]:
     """What is found on a fleet of one machine; its runner (id 7) is there and online, if nothing is said of one."""
     fleet = of or inventory()
@@ -58,9 +58,7 @@ def found(
     return findings_of(fleet, look(server(), *records, host=host), want or wanted(), **record)
 
 
-def findings_of(
-    fleet: Inventory, observation: Observation, want: HostWanted, **record: int | None
-) -> tuple[Finding, ...]:
+def findings_of(fleet: Inventory, observation: Observation, want: HostWanted, **record: Any) -> tuple[Finding, ...]:
     machines = join(fleet, observation)
     wants = {one.name: want for one in fleet.pools}
     plan = plan_up(fleet, observation, catalog(), wants)
@@ -429,6 +427,31 @@ def test_a_job_that_a_pool_may_take_is_not_lost_while_its_runners_are_away() -> 
 def test_what_is_to_be_said_of_passes(record: Mapping[str, int], sentence: str) -> None:
     at: dict[str, Any] = {key: int(CLOCK) + 60 * minutes if minutes else 0 for key, minutes in record.items()}
     assert list(told(found(facts(), **at)).values()) == ([sentence] if sentence else [])
+
+
+@pytest.mark.parametrize(
+    ("offs", "of_whom"),
+    [
+        ((0, 60), {"ci-build-2"}),
+        ((60, 75), {""}),
+        ((-300, -301), {""}),
+        ((60, 100), {"ci-build-1", "ci-build-2"}),
+        ((60, -60), {"ci-build-1", "ci-build-2"}),
+        ((10, 20), set()),
+    ],
+)
+def test_a_clock_that_all_hosts_find_wrong_is_ours(offs: tuple[float, float], of_whom: set[str]) -> None:
+    names = ("ci-build-1", "ci-build-2")
+    hosts = {
+        name: facts(clock_off=off, registration=Registration(n, "u", name, "https://gitea.example"))
+        for n, (name, off) in enumerate(zip(names, offs, strict=True), 7)
+    }
+    servers = [server(name) for name in names]
+    runners = [runner(name, id=n) for n, name in enumerate(names, 7)]
+    observation = seen(*servers, *runners, hosts=hosts)
+    all_of_them = findings_of(inventory(pool(min=2, max=2)), observation, wanted())
+    assert {one.machine for one in all_of_them if one.trouble is Trouble.CLOCK} == of_whom
+    assert len(all_of_them) == len(of_whom)
 
 
 # What the plan says.

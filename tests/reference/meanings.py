@@ -36,7 +36,7 @@ TROUBLES = {
     Trouble.MEMORY: "little memory is left",
     Trouble.KILLS: "the kernel has ended programs for want of memory since boot",
     Trouble.LOAD: "many more programs want to run than there are cores",
-    Trouble.CLOCK: "the host's clock is wrong, beside this computer's",
+    Trouble.CLOCK: "the host's clock is wrong beside this computer's, or this computer's beside those of all hosts",
     Trouble.REBOOT: "updates of the host ask for a reboot",
     Trouble.TAILNET: "it is not in its tailnet",
     Trouble.LOST: "SSH is silent and Gitea says offline, for longer than 15 minutes on two passes",

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from fleet.core.change import Plan
-from fleet.core.health.of_fleet import OVERDUE, of_fleet
+from fleet.core.health.of_fleet import OVERDUE, agreed_clock_off, of_fleet
 from fleet.core.health.of_host import of_host
 from fleet.core.health.of_plan import of_plan
 from fleet.core.health.of_reach import of_reach
@@ -45,6 +45,7 @@ _SAYS_MORE: dict[Trouble, set[Trouble]] = {
 def findings(machines: Sequence[Machine], plan: Plan, view: View) -> tuple[Finding, ...]:
     """All that is not as wanted: of the fleet as a whole, then by machine in the order of the plan."""
     rows = {machine.name: machine for machine in machines}
+    view = replace(view, clock_off=agreed_clock_off(machines))
     found = {name: tuple(of_machine(machine, view)) for name, machine in rows.items()}
     for one in of_plan(plan, rows):
         found[one.machine] = tuple(_joined(rows.get(one.machine), one, found.get(one.machine, ())))

@@ -1,10 +1,12 @@
 """What is wrong with the fleet as a whole: jobs that nobody will take, passes that do not run."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from fleet.core.doctor import CLOCK_WARNS
 from fleet.core.health.values import Finding, Severity, Trouble, View
 from fleet.core.labels import matches
+from fleet.core.machine import Machine
 from fleet.core.observation import Job
 
 OVERDUE = 3
@@ -13,8 +15,20 @@ OVERDUE = 3
 
 def of_fleet(view: View) -> Iterator[Finding]:
     """All of it; the machine is empty."""
+    if view.clock_off:
+        way = "slow" if view.clock_off > 0 else "fast"
+        sentence = f"this computer's clock is {abs(view.clock_off):.0f} s {way}, by the clocks of all its hosts"
+        yield Finding(Trouble.CLOCK, Severity.WARNING, "", sentence, "timedatectl set-ntp true")
     yield from _without_pool(view)
     yield from _passes(view)
+
+
+def agreed_clock_off(machines: Sequence[Machine]) -> float:
+    """By how much several hosts are ahead of us that agree among themselves; 0 when they do not, or are right."""
+    offs = [machine.facts.clock_off for machine in machines if machine.facts is not None]
+    apart = max(offs, default=0) - min(offs, default=0)
+    agree = len(offs) > 1 and apart < CLOCK_WARNS and min(map(abs, offs)) >= CLOCK_WARNS
+    return sum(offs) / len(offs) if agree else 0
 
 
 def _without_pool(view: View) -> Iterator[Finding]:

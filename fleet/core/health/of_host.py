@@ -35,7 +35,7 @@ def of_host(machine: Machine, facts: HostFacts, view: View) -> Iterator[Finding]
     yield from _memory(machine, facts)
     yield from _leftovers(machine, facts)
     yield from _old_tasks(machine, facts)
-    yield from _clock(machine, facts)
+    yield from _clock(machine, facts.clock_off - view.clock_off)
     if is_flushed(facts):
         sentence = "jobs reach the cloud's metadata: the rules of its guard are gone"
         yield Finding(Trouble.GUARD, Severity.ERROR, machine.name, sentence, "fleet up")
@@ -114,12 +114,12 @@ def _old_tasks(machine: Machine, facts: HostFacts) -> Iterator[Finding]:
             return
 
 
-def _clock(machine: Machine, facts: HostFacts) -> Iterator[Finding]:
-    wrong = abs(facts.clock_off)
+def _clock(machine: Machine, off: float) -> Iterator[Finding]:
+    wrong = abs(off)
     if wrong < CLOCK_WARNS:
         return
     severity = Severity.ERROR if wrong >= CLOCK_FAILS else Severity.WARNING
-    way = "fast" if facts.clock_off > 0 else "slow"
+    way = "fast" if off > 0 else "slow"
     hint = f"fleet ssh {machine.name} -- timedatectl set-ntp true"
     yield Finding(Trouble.CLOCK, severity, machine.name, f"its clock is {wrong:.0f} s {way} beside ours", hint)
 

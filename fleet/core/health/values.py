@@ -81,7 +81,8 @@ class Finding:
 class View:
     """What findings are found in, beside machines and plan. ``wants``: what hosts should have, by pool and by machine
     where that differs; ``waits``: the waiting jobs with their reasons; ``last_pass``, ``paused_until``: of the fleet's
-    record."""
+    record. ``clock_off``: seconds that all hosts agree to be ahead of this computer, which is the wrong one then.
+    """
 
     inventory: Inventory
     seen: Observation
@@ -89,6 +90,7 @@ class View:
     waits: tuple[Wait, ...] = ()
     last_pass: int | None = None
     paused_until: int | None = None
+    clock_off: float = 0
 
     @property
     def at(self) -> datetime:
