@@ -54,7 +54,7 @@ def _all(option: str | None, seen: Callable[[str], None]) -> Iterator[Check]:
     try:
         inventory = wiring.load_inventory(option)
     except InventoryError as error:
-        yield from (Check("inventory", Grade.ERROR, str(problem), error.hint) for problem in error.problems)
+        yield from _problems("inventory", error)
         return
     yield from core.of_inventory(inventory)
     yield from core.of_docker(inventory)
@@ -67,8 +67,16 @@ def _looked(area: str, checks: Iterable[Check]) -> Iterator[Check]:
     """What was found until something failed, and then that, with what to type."""
     try:
         yield from checks
+    except InventoryError as error:
+        yield from _problems(area, error)
     except FleetError as error:
         yield Check(area, Grade.ERROR, error.message, error.hint)
+
+
+def _problems(area: str, error: InventoryError) -> Iterator[Check]:
+    """A line for each, with what is allowed."""
+    for one in error.problems:
+        yield Check(area, Grade.ERROR, f"{one.path}: {one.wrong}", one.allowed or error.hint)
 
 
 def _hetzner(inventory: Inventory) -> Iterator[Check]:
@@ -92,7 +100,7 @@ def _of_cloud(inventory: Inventory, cloud: "HetznerCloud") -> Iterator[Check]:
     calls = cloud.calls_left()
     if calls is not None:
         yield core.of_calls(*calls)
-    check_catalog(inventory, catalog)
+    yield from _looked("types", _known(inventory, catalog))
     yield from core.of_catalog(inventory, catalog)
     yield from core.of_prices(inventory, catalog)
     yield from _given(inventory, cloud)
@@ -102,6 +110,12 @@ def _of_cloud(inventory: Inventory, cloud: "HetznerCloud") -> Iterator[Check]:
     for pool in inventory.pools:
         yield from _looked("types", _images(pool, cloud, catalog))
     yield from (core.warning("types", sentence, "change it in the inventory") for sentence in cloud.warnings())
+
+
+def _known(inventory: Inventory, catalog: Catalog) -> Iterator[Check]:
+    """Nothing is said of types and locations that there are."""
+    check_catalog(inventory, catalog)
+    yield from ()
 
 
 def _images(pool: Pool, cloud: "HetznerCloud", catalog: Catalog) -> Iterator[Check]:

@@ -186,6 +186,19 @@ def test_a_secret_that_is_not_good_is_an_error_of_its_own_area_alone(
     assert code == FAILED
 
 
+def test_types_and_locations_that_there_are_not_are_a_line_each_and_hide_nothing(made: Callable[..., Outside]) -> None:
+    world = made("write:admin")
+    world.write(GOOD + 'types = ["cx33x", "cx33"]\nlocations = ["hell1", "hel1"]\n[pools.none]\ntypes = ["nothing"]\n')
+    _, text = world.doctor()
+    checks = json.loads(text)
+    errors = [(check["text"], check["fix"]) for check in checks if check["grade"] == "error"]
+    assert ("pools.build.types[0]: Hetzner has no server type cx33x", "did you mean cx33?") in errors
+    assert ("pools.build.locations[0]: Hetzner has no location hell1", "did you mean hel1?") in errors
+    assert any(path.startswith("pools.none.types[0]") for path, _ in errors)
+    assert "pools.build: image debian-13 is there for x86" in [check["text"] for check in checks]
+    assert "ssh" in {check["area"] for check in checks}
+
+
 def test_a_gitea_token_that_may_only_read_is_found_out(made: Callable[..., Outside]) -> None:
     world = made("read:admin")
     world.write(GOOD)
