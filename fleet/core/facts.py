@@ -32,7 +32,8 @@ class HandMade:
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """The file system under a folder, in bytes. ``inodes`` is 0 where it has no fixed number of them."""
+    """The file system under a folder, in bytes. ``size``: what is used and what can be, which is less than the disk
+    where some of it is kept back. ``inodes`` is 0 where it has no fixed number of them."""
 
     folder: str
     size: int

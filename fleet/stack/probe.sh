@@ -28,7 +28,7 @@ resources() {
         END { print "cores\t" cores }' /proc/meminfo /proc/vmstat /proc/loadavg /proc/uptime /proc/cpuinfo 2>/dev/null
 }
 
-# Where Docker and containerd keep what they keep, and the root; sizes in KiB.
+# Where Docker and containerd keep what they keep, and the root; sizes in KiB, without what is kept back for root.
 disks() {
     root=$(sed -n 's/.*"data-root": *"\([^"]*\)".*/\1/p' /etc/docker/daemon.json 2>/dev/null)
     set -- "${root:-/var/lib/docker}" /var/lib/containerd /
@@ -36,9 +36,9 @@ disks() {
         shift
         if [ -d "$folder" ]; then set -- "$@" "$folder"; fi
     done
-    df -k --output=size,avail,itotal,iavail,file "$@" 2>/dev/null | while read -r size free inodes inodes_free folder; do
-        case $size in *[!0-9]*) continue ;; esac
-        say disk "$size $free $inodes $inodes_free $folder"
+    df -k --output=used,avail,itotal,iavail,file "$@" 2>/dev/null | while read -r used free inodes inodes_free folder; do
+        case $used in *[!0-9]*) continue ;; esac
+        say disk "$((used + free)) $free $inodes $inodes_free $folder"
     done
 }
 

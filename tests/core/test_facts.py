@@ -161,6 +161,12 @@ def run_probe(shell: str, *arguments: str) -> str:
     return subprocess.run(command, input=STACK["probe.sh"], capture_output=True, text=True, check=True).stdout
 
 
+def _percent_by_df(folder: str) -> int:
+    """As a person sees it."""
+    out = subprocess.run(["df", "--output=pcent", folder], capture_output=True, text=True, check=True).stdout
+    return int(out.split()[-1].rstrip("%"))
+
+
 SHELLS = [shell for shell in ("sh", "dash", "bash") if shutil.which(shell)]
 
 
@@ -176,6 +182,8 @@ def test_the_probe_speaks_in_lines_that_are_read(shell: str, tmp_path: Path) -> 
     assert abs(read.clock - time.time()) < 60
     assert 0 < read.disk_free <= read.disk_size
     assert {"/"} <= {disk.folder for disk in read.disks}
+    root = next(disk for disk in read.disks if disk.folder == "/")
+    assert abs(root.used - _percent_by_df("/")) <= 1
     assert 0 < read.ram.free <= read.ram.size
     assert min(read.cores, read.uptime) > 0
     assert read.files == {str(file): hashlib.sha256(b"x").hexdigest()}
