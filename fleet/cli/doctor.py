@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 def doctor(json: JsonOption = False, inventory: InventoryOption = None) -> int:
     """Look at everything before money is spent: inventory, Gitea, Hetzner, tailnet, keys, cron. Changes nothing.
 
-    At Tailscale a key for our tags is made for a minute and revoked at once: nothing less proves that we may.
+    One exception: with an API key of Tailscale, a key for our tags is made for a minute and revoked at once, for
+    nothing less proves that we may.
 
     Exit 1 when something is an error; warnings alone are 0.
     """
@@ -140,13 +141,13 @@ def _gitea(inventory: Inventory) -> Iterator[Check]:
 
 
 def _tailnet(inventory: Inventory) -> Iterator[Check]:
-    """A key is minted and revoked where nothing less proves that we may."""
+    """A key is minted and revoked only where nothing less proves that we may."""
     tailnet = wiring.open_tailnet(inventory)
     if tailnet is None or inventory.tailnet is None:
         return
     try:
         tags = ", ".join(inventory.tailnet.tags)
-        yield core.ok("tailnet", f"{tailnet.check()}: the secret may mint keys for {tags}")
+        yield core.ok("tailnet", f"{tailnet.look()}: the secret may mint keys for {tags}")
     finally:
         tailnet.close()
 

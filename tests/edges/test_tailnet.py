@@ -300,6 +300,34 @@ def test_a_check_at_tailscale_mints_a_key_and_revokes_it(at: Open) -> None:
     assert [(key.revoked, (key.expires - key.made).seconds) for key in site.records.keys.values()] == [(True, 60)]
 
 
+def test_a_look_at_tailscale_reads_what_its_client_may_and_makes_nothing(at: Open) -> None:
+    edge, site = at(tailscale(), CLIENT)
+    assert edge.look() == "Tailscale"
+    assert site.records.keys_made == 0
+
+
+def test_a_look_with_an_api_key_mints_and_revokes_for_nothing_less_tells(at: Open) -> None:
+    edge, site = at(tailscale())
+    assert edge.look() == "Tailscale"
+    assert [key.revoked for key in site.records.keys.values()] == [True]
+
+
+def test_a_look_with_a_client_of_other_tags_leaves_the_word_to_tailscale(at: Open) -> None:
+    edge, _ = at(tailscale(tags=("tag:other",)), CLIENT)
+    assert "tagOwners must have tailnet.tags (tag:ci)" in failure(edge.look).hint
+
+
+def test_a_look_with_a_client_that_may_not_mint_is_refused_like_a_check(at: Open) -> None:
+    edge, _ = at(tailscale("devices:core"), CLIENT)
+    assert "an OAuth client needs the scopes auth_keys" in failure(edge.look).hint
+
+
+def test_a_look_at_headscale_leaves_nothing(at: Open) -> None:
+    edge, site = at(Headscale(records()))
+    assert edge.look() == "Headscale 0.29.2"
+    assert site.records.keys_made == 0
+
+
 def test_a_check_at_headscale_leaves_nothing_and_tells_the_version(at: Open) -> None:
     edge, site = at(Headscale(records()))
     assert edge.check() == "Headscale 0.29.2"

@@ -205,6 +205,10 @@ class Tailscale(V2):
         return [{"id": one["id"]} for one in (*clients, *map(self._whole, alive))]
 
     def _show_key(self, key_id: str, who: Token) -> Answer:
+        own = next((one for secret, one in self.records.clients.items() if secret.split("-")[2:3] == [key_id]), None)
+        if own is not None and own is who:
+            mine = {"scopes": sorted(own.scopes or ()), "tags": sorted(own.tags or ())}
+            return json_of({"id": key_id, "keyType": "client", **mine})
         if key_id.startswith("kClient"):
             shown = json_of({"id": key_id, "keyType": "client", "scopes": ["all"], "description": "terraform"})
             return self._lacking(who, "oauth_keys") or shown

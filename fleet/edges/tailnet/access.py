@@ -31,6 +31,12 @@ class Access:
         self._token: Secret | None = None
         self._until = 0.0
 
+    @property
+    def client(self) -> str:
+        """The id of the OAuth client whose secret it is, the part after the prefix; empty for an API key."""
+        text = self._secret.reveal()
+        return text.split("-")[2] if text.startswith(CLIENTS) else ""
+
     def token(self) -> Secret:
         """What the next call shows. Raises CredentialsError for a secret that cannot be one."""
         text = header_value(self._secret, self._no.token)
@@ -49,8 +55,8 @@ class Access:
             return self._token
 
     def _ask(self, text: str) -> tuple[Secret, float]:
-        """RFC 6749, client credentials. The client's id is the part after the prefix of its secret."""
-        form = {"grant_type": "client_credentials", "client_id": text.split("-")[2], "client_secret": text}
+        """RFC 6749, client credentials."""
+        form = {"grant_type": "client_credentials", "client_id": self.client, "client_secret": text}
         answer = self._wire.send("POST", "/api/v2/oauth/token", {}, form=form).without(self._secret)
         return self._no.unless(_token, self._good(answer))
 

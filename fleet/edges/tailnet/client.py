@@ -46,7 +46,8 @@ class TailnetHttp:
         else:
             self._wire = Wire(tailscale, Peer("Tailscale", "the network"), sleep)
         no = Refusals(settings, self._wire.shown)
-        self._ask = Asking(self._wire, Access(secret, self._wire, no, monotonic), no)
+        self._access = Access(secret, self._wire, no, monotonic)
+        self._ask = Asking(self._wire, self._access, no)
         self._lock = threading.Lock()
         self._found: ApiV1 | ApiV2 | None = None
         self._version: str | None = None
@@ -59,6 +60,15 @@ class TailnetHttp:
     def check(self) -> str:
         """Reach, secret, and the right to mint keys for our tags. Raises Refused."""
         self._api().check()
+        return self._called()
+
+    def look(self) -> str:
+        """The same without a trace where that can be told by reading; where not, by minting a key that is revoked."""
+        if not self._api().may_mint(self._access.client):
+            self._api().check()
+        return self._called()
+
+    def _called(self) -> str:
         if self._settings.url:
             return f"Headscale {self._headscale_version() or 'of an unknown version'}"
         name = self._settings.tailnet

@@ -33,6 +33,11 @@ class ApiV1:
         self.devices()
         self._list(self._user_id()[0])
 
+    def may_mint(self, client: str) -> bool:
+        """The same: nothing is made for it."""
+        self.check()
+        return not client
+
     def mint_key(self, machine: str, *, seconds: int) -> MintedKey:
         """For one use. Headscale has no approval of devices."""
         user, now = self._user_id()

@@ -10,6 +10,8 @@ from fleet.edges.tailnet.marks import Marks
 
 BRIEF = 60
 """Seconds that the key of a check would live if we were killed before we revoke it."""
+NEEDED = frozenset({"auth_keys", "devices:core"})
+"""The scopes that minting keys and removing devices take."""
 
 
 class ApiV2:
@@ -27,6 +29,19 @@ class ApiV2:
         """The only proof that we may mint keys with these tags is to mint one; it is revoked at once."""
         self.devices()
         self._revoke(self.mint_key("check", seconds=BRIEF).id)
+
+    def may_mint(self, client: str) -> bool:
+        """Whether the OAuth client's own record says so, which it may always see (tailscale.com/kb/1215). Only read.
+
+        False: it cannot be told without trying, as with an API key, or with tags that own ours.
+        """
+        self.devices()
+        answer = self._ask.send("GET", self._path_of(client)) if client else None
+        seen = (answer.body or {}) if answer is not None and answer.is_success else {}
+        scopes, tags = seen.get("scopes"), seen.get("tags")
+        if not isinstance(scopes, list) or not isinstance(tags, list):
+            return False
+        return bool(set(scopes) >= NEEDED or "all" in scopes) and set(tags) == set(self._tags)
 
     def mint_key(self, machine: str, *, seconds: int) -> MintedKey:
         """For one use; approved, so that a tailnet with device approval lets it in too."""
