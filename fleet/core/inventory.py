@@ -313,6 +313,7 @@ class Upkeep:
     of themselves, images that no container had, and build cache that no build used; never what a running job can need.
     ``disk_warning``, ``disk_full``: percent of the disk (or of its inodes) in use from which it is told, and from which
     jobs are about to fail: cleaned is then all that no job needs.
+    ``updates``: whether hosts that we made install the distribution's security updates themselves.
     """
 
     clean_after: int = 24 * 3600
@@ -320,6 +321,7 @@ class Upkeep:
     build_cache_after: int = 7 * 24 * 3600
     disk_warning: int = 80
     disk_full: int = 92
+    updates: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,9 @@
 set -eu
 export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a
 date '+--- %F %T %z'
+# apt-daily holds this one while it works: `apt-get update` would not wait for it, but fail.
+exec 9>/var/lib/apt/daily_lock
+flock -w 300 9 || echo "apt-daily is at work, still"
 dpkg --configure -a
 apt-get -q -o DPkg::Lock::Timeout=300 update
 apt-get -q -y -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold --no-install-recommends install "$@"

@@ -70,7 +70,7 @@ def test_files_are_written_before_what_reads_them() -> None:
     paths = [change.file.path for change in changes(fresh(), wanted()) if isinstance(change, PutFile)]
     whats = [change.what for change in changes(fresh(), wanted())]
     assert paths[-1] == COMPOSE
-    install = whats.index("install docker.io docker-cli docker-compose nftables")
+    install = whats.index("install docker.io docker-cli docker-compose nftables unattended-upgrades")
     assert whats.index(f"write {DAEMON_JSON}") < install
     assert whats.index("write /opt/fleet/bin/apt-install") < install
 
@@ -79,7 +79,7 @@ def test_the_guard_is_there_before_docker_and_before_the_runner_has_its_configur
     whats = [change.what for change in changes(fresh(), wanted())]
     load = whats.index("load the metadata guard")
     unit = whats.index("write /etc/systemd/system/fleet-guard.service")
-    assert unit < whats.index("install docker.io docker-cli docker-compose nftables") < load
+    assert unit < whats.index("install docker.io docker-cli docker-compose nftables unattended-upgrades") < load
     assert load < whats.index("start Docker") < whats.index(f"write {COMPOSE}")
 
 
@@ -384,7 +384,7 @@ POOLS = [
 def host_states() -> st.SearchStrategy[HostFacts]:
     """Hosts of all kinds that can be set up: with some of the files, packages, images and holds."""
     want = wanted(POOLS[1])
-    every = [*CE, "docker.io", "docker-cli", "docker-compose", "git", "nftables"]
+    every = [*CE, "docker.io", "docker-cli", "docker-compose", "git", "nftables", "unattended-upgrades"]
     paths = [*(file.path for file in want.files), DAEMON_JSON]
     return st.builds(
         fresh,

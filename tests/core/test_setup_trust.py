@@ -237,7 +237,8 @@ def test_apt_docker_scripts_the_runner_and_jobs_are_told_of_the_proxy() -> None:
 
 def test_the_proxy_is_known_before_anything_is_fetched() -> None:
     whats = [change.what for change in changes(fresh(), wanted(proxy=PROXY))]
-    assert whats.index(f"write {APT}") < whats.index("install docker.io docker-cli docker-compose nftables")
+    install = "install docker.io docker-cli docker-compose nftables unattended-upgrades"
+    assert whats.index(f"write {APT}") < whats.index(install)
 
 
 def test_our_scripts_and_the_pools_commands_use_the_proxy() -> None:

@@ -65,6 +65,18 @@ def test_a_docker_that_somebody_else_set_up_is_theirs(static: bool, docker: Dock
     assert said(pool(docker=docker), static=static)[5] == whose
 
 
+def test_settings_of_updates_are_there_before_the_package_or_gone_and_never_on_static_hosts() -> None:
+    on = host_wanted(inventory(), pool(), STACK)
+    off = host_wanted(inventory(upkeep=Upkeep(updates=False)), pool(), STACK)
+    static = host_wanted(inventory(), pool(), STACK, static=True)
+    settings = "/etc/apt/apt.conf.d/60fleet-updates"
+    assert settings in {file.path for file in on.before_docker}
+    assert settings in {file.path for file in off.gone}
+    assert settings not in {file.path for file in off.files + static.files}
+    assert settings not in {file.path for file in static.gone}
+    assert ["unattended-upgrades" in one.packages for one in (on, off, static)] == [True, False, False]
+
+
 def test_the_journal_of_a_static_host_is_not_ours_to_limit() -> None:
     def limits(static: bool) -> bool:
         wanted = host_wanted(inventory(), pool(), STACK, static=static)

@@ -161,3 +161,28 @@ def test_the_timer_is_on_and_its_unit_does_the_same(host: Host) -> None:
     assert host.fleet.inside("systemctl is-active fleet-clean.timer") == "active"
     host.fleet.inside("systemctl start fleet-clean")
     assert "bytes freed" in host.fleet.inside("journalctl --unit fleet-clean --output cat --lines 3")
+
+
+def test_security_updates_are_on_and_docker_is_not_among_them(host: Host) -> None:
+    dump = host.fleet.inside("apt-config dump")
+    assert 'APT::Periodic::Unattended-Upgrade "1";' in dump
+    assert 'Unattended-Upgrade::Automatic-Reboot "false";' in dump
+    origins = [line for line in dump.splitlines() if "Unattended-Upgrade::Origins-Pattern::" in line]
+    assert len(origins) == 2
+    assert all("-security" in line for line in origins)
+    assert host.fleet.inside("systemctl is-active apt-daily.timer apt-daily-upgrade.timer") == "active\nactive"
+    said = host.fleet.inside("apt-get -q update >/dev/null; unattended-upgrade --dry-run --verbose 2>&1")
+    assert "Initial blacklist: docker containerd runc" in said
+    assert "Traceback" not in said
+
+
+def test_without_updates_the_host_is_as_its_image_has_it(host: Host) -> None:
+    fleet = host.fleet
+    text = fleet.inventory.read_text("utf-8")
+    fleet.write(f"{text}\n[upkeep]\nupdates = false\n")
+    fleet.must("up", "--yes")
+    assert fleet.inside("apt-config dump | grep -c fleet || true; ls /etc/apt/apt.conf.d | grep fleet || true") == "0"
+    assert "${distro_codename}-security" in fleet.inside("apt-config dump Unattended-Upgrade::Origins-Pattern")
+    fleet.write(text)
+    fleet.must("up", "--yes")
+    assert fleet.inside("ls /etc/apt/apt.conf.d | grep fleet") == "60fleet-updates"

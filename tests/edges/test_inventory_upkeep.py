@@ -29,6 +29,10 @@ def test_percents_are_read() -> None:
     assert (read.disk_warning, read.disk_full) == (70, 71)
 
 
+def test_updates_can_be_left_to_the_image() -> None:
+    assert (upkeep().updates, upkeep("updates = false").updates) == (True, False)
+
+
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
@@ -39,6 +43,7 @@ def test_percents_are_read() -> None:
         ("disk_full = 100", "upkeep.disk_full: 100 is out of range (1 to 99)"),
         ("disk_full = 80", "upkeep.disk_full: 80 is not above disk_warning (more than 80)"),
         ('disk_full = "92%"', "upkeep.disk_full: must be a whole number, not text"),
+        ('updates = "no"', "upkeep.updates: must be true or false, not text"),
         ("clean_afer = 60", 'upkeep.clean_afer: is an unknown key (did you mean "clean_after"?)'),
     ],
 )  # fmt: skip

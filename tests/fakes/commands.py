@@ -332,6 +332,7 @@ _COMMANDS: tuple[tuple[str, str, Action], ...] = (
     ("host.start resolver", _RESOLVER, _nothing),
     ("host.keep names", _NAMES, _nothing),
     ("host.forget names", _FORGET_NAMES, _forget_names),
+    ("host.turn updates on", r"\{ dpkg-query --show unattended-upgrades .+ apt-daily-upgrade\.timer", _nothing),
     ("host.limit journal", r"systemctl restart systemd-journald", _nothing),
     ("host.enable clean-up", r"systemctl daemon-reload && systemctl enable --now --quiet fleet-clean\.timer", _nothing),
     ("host.reload units", r"systemctl daemon-reload", _nothing),

@@ -11,6 +11,7 @@ Facts in, commands out. A host that has everything gets no command.
     wanted     ``host_wanted``: the parts of a pool, the runner's configuration, the compose file
     guard      what keeps containers from the cloud's metadata
     upkeep     what cleans up behind jobs
+    updates    security updates
     docker     the daemon's settings and packages, from a host's facts
     changes    what differs, and the commands for it
 """

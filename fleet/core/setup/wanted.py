@@ -21,6 +21,7 @@ from fleet.core.setup.proxy import SCRIPTS, proxy
 from fleet.core.setup.registries import registries
 from fleet.core.setup.tailnet import tailnet
 from fleet.core.setup.trust import trust
+from fleet.core.setup.updates import updates
 from fleet.core.setup.upkeep import upkeep
 from fleet.core.setup.values import (
     COMPOSE,
@@ -43,6 +44,7 @@ PARTS: tuple[Callable[[Inventory, Pool, Given], Part], ...] = (
     tailnet,
     cache_part,
     upkeep,
+    updates,
 )
 """What adds to a host beside the classic stack: one function for each concern, in the order of their files."""
 

@@ -22,6 +22,7 @@ class UpkeepTable(Table):
     build_cache_after: _Age = _UPKEEP.build_cache_after
     disk_warning: _Percent = _UPKEEP.disk_warning
     disk_full: _Percent = _UPKEEP.disk_full
+    updates: bool = _UPKEEP.updates
 
     @field_validator("disk_full")
     @classmethod
