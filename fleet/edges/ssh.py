@@ -31,6 +31,7 @@ from fleet.edges.ssh_host import LookAtDocker, SshHost, hang_up, place, silent
 from fleet.edges.ssh_keys import OperatorKey
 from fleet.edges.ssh_line import Line
 from fleet.edges.ssh_route import Hop, route
+from fleet.edges.ssh_unix import Transport
 
 CONNECT = 10.0
 """Seconds for each step of opening; a host that is gone costs the first one."""
@@ -254,7 +255,7 @@ def _transport_for(pins: Pins, timeout: float) -> Callable[..., paramiko.Transpo
     ours = tuple(name for kind in kinds for name in (RSA if kind == "ssh-rsa" else (kind,)))
 
     def make(sock: Line, **options: Any) -> paramiko.Transport:
-        transport = paramiko.Transport(sock, **options)
+        transport = Transport(sock, **options)
         transport.get_security_options().key_types = ours
         transport.handshake_timeout = timeout
         return transport

@@ -17,6 +17,7 @@ from fleet.core.docker_seen import DockerSeen
 from fleet.core.errors import CommandFailed, HostError, HostLocked, HostSilent
 from fleet.core.orders import Result, Target
 from fleet.edges import ssh_channel
+from fleet.edges.ssh_unix import Transport
 
 CHANNELS = 8
 """Commands at once on one connection. sshd allows 10 (MaxSessions): the lock and Docker need one each."""
@@ -60,6 +61,17 @@ class SshHost:
     def docker(self) -> DockerSeen:
         """What the Docker of this host says. Raises HostSilent when the connection is lost."""
         return self._look_at_docker(self)
+
+    def dial_unix(self, path: str, timeout: float) -> paramiko.Channel | None:
+        """A channel to this socket, as root; None where sshd does not give one. ``timeout``: to get there."""
+        transport = self._client.get_transport()
+        if self._target.user != "root" or not isinstance(transport, Transport):
+            return None
+        try:
+            return transport.open_unix(path, timeout)
+        except (paramiko.SSHException, OSError, EOFError):
+            self.must_be_connected(path)
+            return None
 
     def dial(self, command: str, timeout: float) -> paramiko.Channel:
         """A channel to a command that is spoken with, as root; who asks for it ends it. ``timeout``: to get there."""

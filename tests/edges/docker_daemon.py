@@ -63,6 +63,7 @@ class Daemon:
         }
     )
     asked: list[str] = field(default_factory=list)
+    port: int = 0
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -110,6 +111,7 @@ def docker_daemon(program: Path) -> Iterator[Daemon]:
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
+    daemon.port = server.server_address[1]
     write(program, DIAL.format(python=sys.executable, port=server.server_address[1]))
     try:
         yield daemon

@@ -12,6 +12,7 @@ import paramiko
 from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL, OPEN_FAILED_CONNECT_FAILED, OPEN_SUCCEEDED
 
 from fleet.core.orders import Target
+from fleet.edges import ssh_unix
 
 CHUNK = 32 * 1024
 
@@ -22,6 +23,15 @@ class _Transport(paramiko.Transport):
     def __init__(self, connection: socket.socket) -> None:
         super().__init__(connection)
         self.to_be_answered: list[threading.Event] = []
+        self.sockets: list[tuple[str, str, int]] = []
+
+    def _parse_channel_open(self, message: paramiko.Message) -> None:
+        """What follows where a Unix socket is asked for (openssh-portable: PROTOCOL, 2.4)."""
+        whole = paramiko.Message(message.get_remainder())
+        kind, *_ = (whole.get_text(), whole.get_int(), whole.get_int(), whole.get_int())
+        if kind == ssh_unix.KIND:
+            self.sockets.append((whole.get_text(), whole.get_text(), whole.get_int()))
+        super()._parse_channel_open(message)  # type: ignore[misc]
 
     def _send_user_message(self, data: object) -> None:
         super()._send_user_message(data)  # type: ignore[misc]
@@ -30,7 +40,10 @@ class _Transport(paramiko.Transport):
 
 
 class SshServer:
-    """Lets in who has the ``allowed`` public key line. ``attempts`` are the keys that asked to be let in."""
+    """Lets in who has the ``allowed`` public key line. ``attempts`` are the keys that asked to be let in.
+
+    ``unix``: who is there behind a Unix socket, whichever is asked for; None: nobody.
+    """
 
     def __init__(
         self,
@@ -43,6 +56,7 @@ class SshServer:
         self.attempts: list[str] = []
         self.users: list[str] = []
         self.forwarded: list[tuple[str, int]] = []
+        self.unix: tuple[str, int] | None = None
         self.most_running = 0
         self.processes: list[subprocess.Popen[bytes]] = []
         self._host_keys = host_keys
@@ -53,6 +67,11 @@ class SshServer:
         self._transports: list[_Transport] = []
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
+
+    @property
+    def sockets(self) -> list[tuple[str, str, int]]:
+        """Unix sockets that were asked for, with the two fields that are kept free."""
+        return [asked for transport in self._transports for asked in transport.sockets]
 
     @property
     def port(self) -> int:
@@ -161,6 +180,9 @@ class _Door(paramiko.ServerInterface):
         return AUTH_SUCCESSFUL if self._server.allows(key) else AUTH_FAILED
 
     def check_channel_request(self, kind: str, chanid: int) -> int:
+        if kind == ssh_unix.KIND:
+            there = self._server.unix is not None and self._server.forward(self._transport, chanid, self._server.unix)
+            return OPEN_SUCCEEDED if there else OPEN_FAILED_CONNECT_FAILED
         return OPEN_SUCCEEDED if self._server.has_room() else OPEN_FAILED_CONNECT_FAILED
 
     def check_channel_direct_tcpip_request(self, chanid: int, origin: object, destination: tuple[str, int]) -> int:

@@ -88,6 +88,24 @@ def test_one_channel_serves_all_questions_in_the_daemons_own_version_of_the_api(
     assert host.run("echo still there").out == "still there\n"
 
 
+def test_sshd_itself_joins_a_channel_to_the_daemons_socket_where_it_may(
+    host: SshHost, server: SshServer, daemon: Daemon
+) -> None:
+    server.unix = ("127.0.0.1", daemon.port)
+    assert host.docker().version == "29.10.0"
+    assert server.sockets == [("/var/run/docker.sock", "", 0)]
+    assert server.processes == [], "no program has run for it"
+    assert host.run("echo still there").out == "still there\n"
+
+
+def test_who_is_not_root_does_not_ask_for_the_socket(server: SshServer, operator: OperatorKey, daemon: Daemon) -> None:
+    server.unix = ("127.0.0.1", daemon.port)
+    hosts = SshHosts(operator, connect_timeout=5, docker=docker_api.look)
+    with hosts.connect(server.target(user="ann")) as host:
+        assert host.docker().version == "29.10.0"
+    assert server.sockets == []
+
+
 def test_without_a_runner_and_anything_of_jobs_there_is_nothing(host: SshHost, daemon: Daemon) -> None:
     del daemon.answers["/containers/fleet-runner/json"]
     daemon.answers |= {"/containers/json": [], "/images/json": [], "/volumes": {"Volumes": None}, "/networks": []}
