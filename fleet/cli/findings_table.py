@@ -34,7 +34,7 @@ def _row(group: Sequence[Finding]) -> tuple[str, Hinted]:
     first = group[0]
     if len(group) == 1:
         return first.machine or "fleet", Hinted(Text(first.sentence), first.hint)
-    names = ", ".join(one.machine for one in group)
+    names = in_short([one.machine for one in group])
     return f"{len(group)} machines", Hinted(
         Text(f"{_of_any(first.sentence, first)}: {names}"), _of_any(first.hint, first)
     )
@@ -46,6 +46,26 @@ def _grouped(found: Sequence[Finding]) -> list[tuple[Finding, ...]]:
         key = (one.trouble, one.severity, _of_any(one.sentence, one), _of_any(one.hint, one))
         groups[key] = (*groups.get(key, ()), one)
     return list(groups.values())
+
+
+def in_short(machines: Sequence[str]) -> str:
+    """``ci-build-1 to 4, ci-build-7``: those whose numbers follow each other together."""
+    runs: list[list[tuple[str, int]]] = []
+    for name in machines:
+        stem, dash, number = name.rpartition("-")
+        n = int(number) if dash and number.isdigit() else -1
+        if runs and n >= 0 and runs[-1][-1] == (stem, n - 1):
+            runs[-1].append((stem, n))
+        else:
+            runs.append([(stem, n) if n >= 0 else (name, n)])
+    return ", ".join(_run(run) for run in runs)
+
+
+def _run(run: Sequence[tuple[str, int]]) -> str:
+    (stem, first), (_, last) = run[0], run[-1]
+    if first < 0:
+        return stem
+    return f"{stem}-{first}" + (f" to {last}" if last > first else "")
 
 
 def _of_any(text: str, one: Finding) -> str:

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
+from math import ceil
 from typing import Any
 
 from rich.text import Text
@@ -111,12 +112,15 @@ def _disk(row: Row) -> str | Text:
     if isinstance(row.machine.host, HostError):
         return Text(host_word(row.machine.host), "yellow")
     used = _disk_used(row)
-    return "" if used is None else f"{100 * used:.0f}%"
+    return "" if used is None else f"{ceil(100 * used)}%"
 
 
 def _disk_used(row: Row) -> float | None:
+    """Of the fullest one, where Docker's folders and the root are on several."""
     facts = row.machine.facts
-    return round(1 - facts.disk_free / facts.disk_size, 3) if facts and facts.disk_size else None
+    disks = [(disk.size, disk.free) for disk in facts.disks] if facts else []
+    disks += [(facts.disk_size, facts.disk_free)] if facts and facts.disk_size else []
+    return max((round(1 - free / size, 3) for size, free in disks if size), default=None)
 
 
 def host_word(error: HostError) -> str:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from fleet.core.errors import HostSilent
-from fleet.core.facts import HostFacts, Registration, RunnerContainer
+from fleet.core.facts import Disk, HostFacts, Registration, RunnerContainer
 from fleet.core.inventory import HostState, Inventory, RunnerSettings, StaticHost
 from fleet.core.observation import HostSeen, Job, JobState, Observation, Runner, Server
 from fleet.core.record import Record
@@ -37,13 +37,14 @@ def machine(name: str, number: int, *, minutes: int = 95, **more: Any) -> tuple[
 def host(name: str, number: int, *, used: int = 31, **more: Any) -> HostFacts:
     """A host on which all is well. ``used``: how full its disk is, in percent."""
     of = wanted(BUILD)
-    size = 80 * 2**30
+    size = 80 * 10**9
     good = facts(
         of,
         registration=Registration(number, f"u-{number}", name, GITEA.runner_url),
         container=RunnerContainer(True, 0, 0, of.config_hash, "gitea/runner:4.1.0"),
         disk_size=size,
         disk_free=size * (100 - used) // 100,
+        disks=(Disk("/var/lib/docker", size, size * (100 - used) // 100),),
     )
     return replace(good, **more)
 
