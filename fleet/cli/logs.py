@@ -60,7 +60,7 @@ def _tail(file: str, lines: int, without: str, *, follow: bool) -> str:
 def logs(
     machine: Annotated[str, typer.Argument(metavar="MACHINE", help="Its name, as `fleet status` shows it.")],
     job_id: Annotated[
-        int | None, typer.Argument(metavar="[ID]", help="With --job: the job's number, as `fleet jobs` shows it.")
+        int | None, typer.Argument(metavar="ID", help="With --job: the job's number, as `fleet jobs` shows it.")
     ] = None,
     runner: Annotated[bool, typer.Option("--runner", help="Its runner's log. This is the default.")] = False,
     docker: Annotated[bool, typer.Option("--docker", help="The log of its Docker.")] = False,
