@@ -1,6 +1,7 @@
 """The documents tell what is: their commands exist, their links lead somewhere, their example is the smallest."""
 
 import re
+import tomllib
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -11,14 +12,12 @@ import typer
 
 from fleet.cli.main import app
 from fleet.edges import inventory as inventory_file
+from fleet.lab.tls import Authority
 from tests.cli.terminal import children
+from tests.core.builders import LOGIN
+from tests.documents import BLOCK, BY_HAND, DOCUMENTS, LIVED, NOT_RUN, ROOT, blocks, scripts
 
-ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
-DOCUMENTS = tuple(sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]))
-BY_HAND = tuple(path for path in DOCUMENTS if path.parent.name != "reference")
-"""Without the pages that are written from the program."""
-
 EXAMPLE = ROOT / "inventory.example.toml"
 
 WIDEST = 80
@@ -38,7 +37,6 @@ PLACEHOLDERS = {"N": "1", "SHELL": "bash"}
 
 PROGRAM = typer.main.get_command(app)
 
-BLOCK = re.compile(r"^```(?P<kind>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)")
 BETWEEN_COMMANDS = re.compile(r'&&|\$\(|[;|()"]| >+ ')
@@ -51,17 +49,11 @@ in_each_document = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: s
 # --- what the documents say -----------------------------------------------------------------------
 
 
-def _blocks(path: Path, kind: str = "") -> Iterator[str]:
-    for found in BLOCK.finditer(path.read_text("utf-8")):
-        if kind in {"", found["kind"]}:
-            yield found["text"]
-
-
 def _typed(path: Path) -> Iterator[str]:
     """The lines a reader may type: ``sh`` blocks, what stands after ``$`` in ``console`` blocks, code in a sentence."""
-    for block in _blocks(path, "sh"):
+    for block in blocks(path, "sh"):
         yield from block.splitlines()
-    for block in _blocks(path, "console"):
+    for block in blocks(path, "console"):
         yield from (line[2:] for line in block.splitlines() if line.startswith("$ "))
     yield from INLINE.findall(BLOCK.sub("", path.read_text("utf-8")))
 
@@ -137,12 +129,12 @@ def test_a_link_leads_to_a_file_that_is_there(path: Path) -> None:
 
 @in_each_written_by_hand
 def test_no_line_of_a_code_block_is_wider_than_a_terminal(path: Path) -> None:
-    wide = [line for block in _blocks(path) for line in block.splitlines() if len(line) > WIDEST]
+    wide = [line for block in blocks(path) for line in block.splitlines() if len(line) > WIDEST]
     assert not wide
 
 
 def test_the_readme_shows_the_smallest_inventory() -> None:
-    shown = next(_blocks(README, "toml"))
+    shown = next(blocks(README, "toml"))
     assert inventory_file.parse(shown, "inventory.toml") == inventory_file.parse(SMALLEST, "inventory.toml")
     assert len(shown.strip().splitlines()) <= 7
 
@@ -153,3 +145,33 @@ def test_a_key_of_the_inventory_in_the_readme_exists() -> None:
     said = {word for word in INLINE.findall(README.read_text("utf-8")) if re.fullmatch(r"[a-z_]+\.[a-z_.]+", word)}
     wrong = {word for word in said if word.partition(".")[0] in tables} - inventory_file.known_keys()
     assert not wrong
+
+
+# --- what is run, and what is read ----------------------------------------------------------------
+
+
+def test_a_line_that_is_not_run_is_still_there() -> None:
+    typed = {line for page in LIVED for section in scripts(page) for line in section}
+    assert set(NOT_RUN) <= typed
+
+
+def test_most_lines_of_the_tutorial_and_the_guides_are_run() -> None:
+    typed = [line for page in LIVED for section in scripts(page) for line in section]
+    assert len([line for line in typed if line not in NOT_RUN]) > 3 * len(NOT_RUN)
+
+
+def _inventories() -> Iterator[Any]:
+    for path in BY_HAND:
+        for number, text in enumerate(blocks(path, "toml")):
+            yield pytest.param(text, id=f"{path.name}-{number}")
+
+
+@pytest.mark.parametrize("text", list(_inventories()))
+def test_a_piece_of_an_inventory_in_the_documents_is_read_without_a_problem(text: str, tmp_path: Path) -> None:
+    text = text.replace("ssh-ed25519 AAAA...", LOGIN)
+    piece = tomllib.loads(text)
+    before = "" if "name" in piece else 'name = "ci"\n'
+    before += "" if "gitea" in piece else 'gitea.url = "https://gitea.example"\n'
+    after = "" if "pools" in piece else "\n[pools.build]\n"
+    (tmp_path / "ca.pem").write_text(Authority.new("ours").pem)
+    inventory_file.parse(before + text + after, str(tmp_path / "inventory.toml"))
