@@ -17,6 +17,8 @@ BLOCK = re.compile(r"^```(?P<kind>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.D
 SHARED_LAB = "the lab of the tests is up, and others use it"
 CRONTAB = "it would write to the crontab of whoever runs the tests; tests/e2e/test_cron.py has one of its own"
 
+AGAIN = "it costs half a minute, and moving.md has it: the fleet goes and comes there"
+
 NOT_RUN = {
     "fleet lab up": SHARED_LAB,
     "fleet lab down": SHARED_LAB,
@@ -24,6 +26,9 @@ NOT_RUN = {
     "PROGRAMS=$(tools/ensure-tailnet)": "needs Go: tests/e2e/test_tailnet.py",
     "fleet lab up --tailnet $PROGRAMS": "a lab of another kind: tests/e2e/test_tailnet.py",
     "fleet status --watch": "it ends with Ctrl-C",
+    "fleet up build --add 1 --for 4h": "a second machine for all that follows: tests/e2e/test_scale.py",
+    "fleet down build --no-wait": AGAIN,
+    "fleet down ci-build-1": AGAIN,
     "fleet cron install": CRONTAB,
     "fleet cron install --every 10": CRONTAB,
     "fleet cron install --only-down": CRONTAB,

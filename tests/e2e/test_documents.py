@@ -39,7 +39,6 @@ esac
 BEFORE_TABLES = """\
 hetzner.endpoint = "{lab.hetzner}"
 docker.registry_mirror = "{lab.mirror}"
-ssh.address_from = "{lab.address_from}"
 """
 DOCKER_IS_THERE = 'image = "docker-ce"\n'
 IN_POOL = """\
@@ -52,6 +51,7 @@ labels = ["ubuntu-latest:docker://fleet-lab/job:latest"]
 INVENTORY = """\
 name = "ci"
 gitea.url = "{lab.gitea}"
+ssh.address_from = "{lab.address_from}"
 {top}
 [pools.build]
 max = 2
