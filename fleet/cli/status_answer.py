@@ -38,7 +38,7 @@ def answer(inventory: str | None, asked: Asked, prometheus: Path | None) -> int:
         if asked.watch:
             return watch.watch(
                 world.inventory.name,
-                lambda: dashboard.only(dashboard.look(world), asked.names),
+                lambda: dashboard.only(dashboard.look(world.by_now()), asked.names),
                 world.clock,
                 wide=asked.wide,
             )

@@ -85,7 +85,8 @@ def _world(inventory: Inventory, clock: Clock, *, ask_gitea: bool) -> World:
     catalog, has_cloud = cloud.catalog(), not isinstance(cloud, NoCloud)
     if has_cloud:
         check_catalog(inventory, catalog)
-    inventory = schedules.effective(inventory, cloud.now())
+    inventory_at = partial(schedules.effective, inventory)
+    inventory = inventory_at(cloud.now())
     if ask_gitea:
         gitea.version()
     stack = shipped("stack")
@@ -106,6 +107,7 @@ def _world(inventory: Inventory, clock: Clock, *, ask_gitea: bool) -> World:
         has_cloud=has_cloud,
         want_static=lambda pool: host_wanted(inventory, pool, stack, for_hosts, static=True),
         keep_names=partial(machine_names.keep, state_folder(), inventory.name),
+        inventory_at=inventory_at,
     )
 
 

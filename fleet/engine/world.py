@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from fleet.core.errors import FleetError, HostError, LoginRefused
 from fleet.core.facts import HostFacts
@@ -44,7 +45,7 @@ class World:
 
     ``has_cloud``: False when there is no account, as an inventory of static hosts alone needs none. ``want_static``:
     what the static hosts of a pool should have, before their own facts are known. ``keep_names``: told which machines
-    there are, after each look and each change.
+    there are, after each look and each change. ``inventory_at``: the inventory as its schedules have it then.
     """
 
     inventory: Inventory
@@ -65,6 +66,12 @@ class World:
     has_cloud: bool = True
     want_static: Callable[[Pool], HostWanted] | None = None
     keep_names: Callable[[Iterable[str]], None] = lambda _: None
+    inventory_at: Callable[[datetime], Inventory] | None = None
+
+    def by_now(self) -> "World":
+        """The same, with the inventory of this hour: for who looks again and again."""
+        now = self.cloud.now()
+        return replace(self, inventory=self.inventory_at(now)) if self.inventory_at is not None else self
 
     @property
     def statics(self) -> Mapping[str, Static]:
@@ -132,20 +139,23 @@ class Sessions:
     def __init__(self, hosts: Hosts, explain: Explain) -> None:
         self._hosts = hosts
         self._explain = explain
-        self._open: dict[str, Host] = {}
+        self._open: dict[str, tuple[str, Host]] = {}
         self._lock = threading.Lock()
 
     def get(self, target: Target) -> Host:
-        """The session with this host; one authenticated attempt when there is none yet.
+        """The session with this host; one authenticated attempt when there is none yet, or it was with a server of the
+        same name that another has replaced since.
 
         One that is refused says whose keys the host accepts; of a static host we do not know that.
         """
         with self._lock:
-            host = self._open.get(target.name)
-        if host is None:
-            host = self._connect(target)
-            with self._lock:
-                self._open[target.name] = host
+            key, host = self._open.get(target.name, ("", None))
+        if host is not None and key == target.host_key:
+            return host
+        self.drop(target.name)
+        host = self._connect(target)
+        with self._lock:
+            self._open[target.name] = target.host_key, host
         return host
 
     def _connect(self, target: Target) -> Host:
@@ -157,7 +167,7 @@ class Sessions:
     def drop(self, name: str) -> None:
         """Close the session with this machine, if there is one."""
         with self._lock:
-            host = self._open.pop(name, None)
+            _, host = self._open.pop(name, ("", None))
         if host is not None:
             host.close()
 

@@ -82,7 +82,7 @@ def set_scene(
 
     @contextmanager
     def opened(_: str | None) -> Iterator[SimpleNamespace]:
-        yield SimpleNamespace(
+        world = SimpleNamespace(
             inventory=of,
             gitea=gitea or SimpleNamespace(version=lambda: "1.26.0", jobs=lambda: (), ended_jobs=lambda: ended),
             cloud=SimpleNamespace(
@@ -100,6 +100,8 @@ def set_scene(
             wanted_on=lambda machine, pool, facts: wanted[pool],
             stack=STACK,
         )
+        world.by_now = lambda: world
+        yield world
 
     monkeypatch.setattr(command, "open_world", opened)
     monkeypatch.setattr(memory, "raised", lambda world: (world, record))

@@ -1,7 +1,11 @@
 """``fleet status --watch``: a page that no outage ends, on screens of any height."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from io import StringIO
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -72,6 +76,26 @@ def test_a_host_that_goes_away_and_comes_back_is_a_row_and_no_outage(monkeypatch
     assert well == back
     assert "not up to date" not in gone
     assert [line for line in gone.splitlines() if line.startswith("ci-build-1") and "silent" in line]
+
+
+def test_each_look_is_at_the_inventory_as_its_schedules_have_it_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By day two machines are wanted, and by night there is one less."""
+    told: list[str] = []
+    set_scene(monkeypatch, status_answer, inventory(), CALM, clock=Glances(2))
+    hours = iter((inventory(replace(BUILD, min=2)), inventory(replace(BUILD, min=1))))
+    opened: Any = vars(status_answer)["open_world"]
+
+    @contextmanager
+    def by_schedule(option: str | None) -> Iterator[SimpleNamespace]:
+        with opened(option) as world:
+            moving: Any = world
+            moving.by_now = lambda: SimpleNamespace(**{**vars(moving), "inventory": next(hours)})
+            yield moving
+
+    monkeypatch.setattr(status_answer, "open_world", by_schedule)
+    monkeypatch.setattr(watch, "_show", lambda live, page: told.append(shown(page)))
+    typed("status", "--watch")
+    assert ["ci-build-2  pool build has 1 of 2" in page for page in told] == [True, False]
 
 
 @pytest.mark.parametrize("option", ["--json", "--check"])
