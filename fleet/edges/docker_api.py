@@ -140,13 +140,16 @@ def _brief(error: Exception, timeout: float) -> str:
 
 def _client(dial: "_Dial", version: str) -> APIClient:
     client = APIClient(base_url="http://localhost:2375", version=version)
-    client.trust_env = False  # no proxy of ours lies between us and the other end of the channel
+    client.trust_env = False  # no password of a file of ours is for the other end of the channel
     client.mount("http://", _Adapter(dial))
     return client
 
 
 class _Dial:
-    """The one channel of a look, opened when the first question is asked. ``deadline``: ``time.monotonic()``."""
+    """The way to the daemon of one look: a channel that all questions share, as long as the daemon does not end it.
+
+    ``deadline``: ``time.monotonic()``.
+    """
 
     def __init__(self, host: "SshHost", deadline: float) -> None:
         self._host = host
@@ -159,9 +162,9 @@ class _Dial:
         return max(self._deadline - time.monotonic(), 0.01)
 
     def open(self) -> paramiko.Channel:
-        """The channel. What was said on one that ended is not said again: a look has one."""
+        """A channel; the one before has ended."""
         if self._channel is not None:
-            raise ConnectionError("the channel has ended")
+            ssh_channel.end(self._channel)
         self._channel = self._host.dial_unix(SOCKET, self.left()) or self._host.dial(DIAL, self.left())
         return self._channel
 

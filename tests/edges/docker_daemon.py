@@ -47,7 +47,10 @@ CONTAINERS: list[dict[str, Any]] = [
 
 @dataclass
 class Daemon:
-    """``answers`` by path without the version of the API; what is not there is not found. ``asked``: the paths."""
+    """``answers`` by path without the version of the API; what is not there is not found. ``asked``: the paths.
+
+    ``hangs_up``: it ends the connection after each answer.
+    """
 
     answers: dict[str, Any] = field(
         default_factory=lambda: {
@@ -64,6 +67,8 @@ class Daemon:
     )
     asked: list[str] = field(default_factory=list)
     port: int = 0
+    passwords: list[str] = field(default_factory=list)
+    hangs_up: bool = False
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -72,14 +77,18 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path = urlsplit(self.path)
-        filters = parse_qs(path.query).get("filters", [""])[0]
-        self.daemon.asked.append(f"{path.path}{' ' if filters else ''}{filters}")
+        query = parse_qs(path.query)
+        words = [path.path, *query.get("filters", ()), *(["all"] if query.get("all") == ["1"] else [])]
+        self.daemon.asked.append(" ".join(words))
+        self.daemon.passwords += self.headers.get_all("Authorization") or []
         plain = path.path.removeprefix("/v1.52")
         found = self.daemon.answers.get(plain)
         body = json.dumps({"message": "No such thing"} if found is None else found).encode()
         self.send_response(404 if found is None else 200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
+        if self.daemon.hangs_up:
+            self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(body)
 

@@ -78,7 +78,7 @@ def test_one_channel_serves_all_questions_in_the_daemons_own_version_of_the_api(
     assert daemon.asked == [
         "/version",
         "/v1.52/images/json",
-        "/v1.52/containers/json",
+        "/v1.52/containers/json all",
         "/v1.52/containers/fleet-runner/json",
         f"/v1.52/volumes {mine}",
         f"/v1.52/networks {mine}",
@@ -175,10 +175,26 @@ def test_an_answer_without_sense_is_a_fact(host: SshHost, daemon: Daemon, nonsen
     assert seen == DockerSeen(trouble=seen.trouble)
 
 
-def test_a_proxy_of_ours_is_not_asked(host: SshHost, daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HTTP_PROXY", "http://192.0.2.1:3128")
+def test_neither_a_proxy_nor_a_password_of_ours_is_for_a_host(
+    host: SshHost, daemon: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "netrc").write_text("machine localhost login ann password secret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     monkeypatch.setenv("http_proxy", "http://192.0.2.1:3128")
     assert host.docker().version == "29.10.0"
+    assert daemon.passwords == []
+
+
+def test_a_daemon_that_hangs_up_after_each_answer_is_asked_again(
+    host: SshHost, server: SshServer, daemon: Daemon
+) -> None:
+    usual = host.docker()
+    daemon.hangs_up = True
+    again = docker_api.look(host, 60)  # a new channel for each question
+    assert (again.trouble, again) == ("", usual)
+    assert len(server.processes) > 2
+    for process in server.processes:
+        process.wait(5)
 
 
 def test_who_is_not_root_asks_by_sudo(server: SshServer, operator: OperatorKey, daemon: Daemon, tmp_path: Path) -> None:
