@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
 
 from fleet.core.docker_seen import Container, Leftovers, Made, RunnerContainer
 from fleet.core.errors import CommandFailed, HostSilent, LoginRefused, WrongHostKey
@@ -19,6 +20,7 @@ from fleet.core.setup import HostWanted, host_wanted
 from fleet.core.setup.guard import UNIT
 from fleet.core.tailnet import TailnetFacts
 from fleet.core.waiting import waits
+from tests.core import worlds
 from tests.core.builders import (
     NOW,
     STACK,
@@ -467,6 +469,18 @@ def test_what_is_missing_and_what_is_leaving_come_from_the_plan() -> None:
 def test_a_runner_that_was_asked_to_stop_is_not_told_as_stopped() -> None:
     asked = look(server(tags={"draining": "person.1"}), runner(online=False), host=facts(container=None))
     assert told(findings_of(inventory(), asked, wanted())).keys() == {Trouble.LEAVING}
+
+
+@given(worlds.inventories(), worlds.observations())
+def test_in_any_fleet_each_trouble_of_a_machine_is_told_once_with_what_to_type(
+    fleet: Inventory, observation: Observation
+) -> None:
+    machines = join(fleet, observation)
+    plan = plan_up(fleet, observation, catalog(), worlds.WANTED)
+    all_of_them = findings(machines, plan, View(fleet, observation, worlds.WANTED))
+    told_of = [(one.trouble, one.machine) for one in all_of_them]
+    assert len(set(told_of)) == len(told_of)
+    assert all(one.sentence and one.hint for one in all_of_them)
 
 
 def test_all_names_are_of_one_form_and_none_is_used_twice() -> None:

@@ -14,8 +14,8 @@ def of_reach(machine: Machine) -> Iterator[Finding]:
     """What the last attempt to log in came to."""
     match machine.host:
         case LoginRefused(message=message, hint=hint):
-            yield Finding(Trouble.LOGIN, Severity.ERROR, machine.name, message, hint)
+            yield Finding(Trouble.LOGIN, Severity.ERROR, machine.name, message, hint or "fleet doctor")
         case WrongHostKey(message=message, hint=hint):
-            yield Finding(Trouble.HOST_KEY, Severity.ERROR, machine.name, message, hint)
+            yield Finding(Trouble.HOST_KEY, Severity.ERROR, machine.name, message, hint or "fleet doctor")
         case HostSilent(message=message, hint=hint) if machine.phase not in _NOT_YET:
             yield Finding(Trouble.SILENT, Severity.WARNING, machine.name, message, hint or "is port 22 open to you?")
