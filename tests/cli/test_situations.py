@@ -6,11 +6,12 @@ import pytest
 from typer.testing import CliRunner
 
 from fleet.cli import status_answer
+from fleet.cli.exits import NOT_AS_WANTED, OK
 from fleet.cli.findings_table import in_short
 from fleet.cli.main import app
 from fleet.core.errors import HostSilent
 from tests.cli.situations import BUILD, FLEET, SITUATIONS, Situation, host, machine
-from tests.cli.terminal import PLAIN, golden, set_scene, trimmed
+from tests.cli.terminal import PLAIN, golden, set_scene, trimmed, typed
 from tests.core.builders import seen
 
 WIDTHS = (80, 140)
@@ -28,6 +29,16 @@ def screen(monkeypatch: pytest.MonkeyPatch, situation: Situation, width: int, *o
 def test_the_screen_of_each_situation(monkeypatch: pytest.MonkeyPatch, name: str, width: int) -> None:
     shown = trimmed(screen(monkeypatch, SITUATIONS[name], width))
     assert shown == golden(f"status/{name.replace(' ', '_')}_{width}.txt")
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [("all well", OK), ("paused", OK), ("one disk full", NOT_AS_WANTED), ("no matching pool", NOT_AS_WANTED)],
+)
+def test_check_minds_errors_and_warnings_and_no_notes(monkeypatch: pytest.MonkeyPatch, name: str, code: int) -> None:
+    situation = SITUATIONS[name]
+    set_scene(monkeypatch, status_answer, situation.inventory, situation.seen, record=situation.record)
+    assert typed("status", "--check").exit_code == code
 
 
 @pytest.mark.parametrize("name", SITUATIONS)

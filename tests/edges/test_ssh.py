@@ -159,7 +159,7 @@ def _drip(listener: socket.socket, stop: threading.Event) -> None:
     """Words that may stand before SSH's own (RFC 4253, 4.2), one after the other."""
     connection, _ = listener.accept()
     with connection, contextlib.suppress(OSError):
-        while not stop.wait(0.02):
+        while not stop.wait(0.1):
             connection.sendall(b"soon\r\n")
 
 

@@ -303,4 +303,12 @@ MUTANTS = (
         "a full disk is called gone because its host went silent",
         engine=True,
     ),
+    Mutant(
+        "session with another",
+        "fleet/engine/world.py",
+        "if host is not None and key == target.host_key:",
+        "if host is not None:",
+        "a new server is called silent, because one of its name is gone",
+        engine=True,
+    ),
 )
