@@ -69,6 +69,12 @@ def test_a_gitea_that_does_not_tell_is_not_guessed_at(gitea: Scripted, edge: Git
     assert edge.token_scopes() is None
 
 
+def test_one_that_refuses_without_a_word_is_not_taken_to_allow_all(gitea: Scripted, edge: GiteaHttp) -> None:
+    gitea.answers["/notifications/new"] = give({"message": "no"}, 403)
+    gitea.answers["/user"] = give({"login": "ann"})
+    assert edge.token_scopes() is None
+
+
 def test_only_questions_are_asked(gitea: Scripted, edge: GiteaHttp) -> None:
     edge.token_scopes()
     assert {method for method, _ in gitea.asked} == {"GET"}

@@ -77,6 +77,16 @@ def test_a_log_is_followed_to_its_end_and_no_line_is_given_twice_or_in_two(world
     assert job.end == "success"
 
 
+def test_what_a_job_prints_with_its_last_breath_is_given(world: FakeWorld, here: World) -> None:
+    job = start(world, seconds=30)
+
+    def end() -> None:
+        job.prints = b"begun\n" + (b"and done\n" if job.end else b"")
+
+    world.clock.at_each_tick(end)
+    assert lines_of(here, job, follow=True) == ["begun", "and done"]
+
+
 def test_the_only_job_of_a_machine_is_meant_and_of_several_one_must_be_named(world: FakeWorld, here: World) -> None:
     with pytest.raises(Refused, match="no job runs on ci-build-1"):
         job_log.job_of(here, machine(here), None)
