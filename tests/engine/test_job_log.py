@@ -77,13 +77,19 @@ def test_a_log_is_followed_to_its_end_and_no_line_is_given_twice_or_in_two(world
     assert job.end == "success"
 
 
-def test_what_a_job_prints_with_its_last_breath_is_given(world: FakeWorld, here: World) -> None:
+def test_what_a_job_prints_between_our_look_at_it_and_its_end_is_given(
+    world: FakeWorld, here: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     job = start(world, seconds=30)
+    job.prints = b"begun\n"
+    jobs = here.gitea.jobs
 
-    def end() -> None:
-        job.prints = b"begun\n" + (b"and done\n" if job.end else b"")
+    def ends_before_it_is_asked(*, fresh: bool = False) -> tuple[Job, ...]:
+        if job.end:
+            job.prints = b"begun\nand done\n"
+        return jobs(fresh=fresh)
 
-    world.clock.at_each_tick(end)
+    monkeypatch.setattr(here.gitea, "jobs", ends_before_it_is_asked)
     assert lines_of(here, job, follow=True) == ["begun", "and done"]
 
 
