@@ -2,7 +2,7 @@
 # Written by fleet. Cleans up what jobs have left here. fleet-clean.timer runs it every hour; what it did is in
 # `journalctl -u fleet-clean` and, as "TIME BYTES-FREED", in /var/lib/fleet/cleaned.
 #   clean          by age; on a full disk as with --now
-#   clean --now    all that no running job can need, however young
+#   clean --now    all that no running job can need, however young: while the runner is stopped, all that is unused
 # Ages are seconds, in /opt/fleet/clean.conf; the environment goes before it.
 #
 # Never under a running job:
@@ -12,6 +12,7 @@
 #   container and no network of a task, and no process in the runner's container that is younger than the runner, as
 #   jobs on the host have them. What a container has, and the images of runner and labels, stay anyway; so does what
 #   came, or was last seen with a container, within a quarter of an hour (RECENT).
+# - With --now, a runner that is stopped and no container of a task that runs are proof enough: no age counts then.
 # - Docker itself refuses to remove what is in use. Nothing is forced but builders that a job made for itself alone.
 set -eu
 . /opt/fleet/clean.conf
@@ -35,7 +36,7 @@ main() {
     if [ "$DOCKER" = ours ]; then
         remember_images
         images=$(clean_images)
-        if job_seen; then kept='; images stay: a job runs'; fi
+        if job_seen; then kept='; images stay: a job may be running'; fi
         docker builder prune --all --force --filter "until=${cache_age}s" >/dev/null
     fi
     tell
@@ -59,6 +60,13 @@ choose_ages() {
     if [ $# -gt 0 ] || [ "$(in_use)" -ge "$DISK_FULL" ]; then
         task_age=$JOB_LIMIT cache_age=$JOB_LIMIT image_age=$RECENT
     fi
+    if [ $# -gt 0 ] && is_empty; then task_age=0 cache_age=0 image_age=0; fi
+}
+
+# Where Docker is not ours, there may be another runner.
+is_empty() {
+    [ "$DOCKER" = ours ] && [ -z "$(docker ps --quiet --filter "name=^/?$task")" ] &&
+        [ "$(docker container inspect --format '{{.State.Running}}' fleet-runner 2>/dev/null)" != true ]
 }
 
 longer() { if [ "$1" -gt "$2" ]; then echo "$1"; else echo "$2"; fi; }
@@ -191,6 +199,8 @@ away() { xargs -r docker "$@" 2>/dev/null | wc -l; }
 tell() {
     freed=$(($(free) - before))
     [ $freed -ge 0 ] || freed=0
+    young=$(docker volume ls --quiet --filter dangling=true | grep -c "^$task" || true)
+    [ "$young" -eq 0 ] || kept="$kept; $young volumes of tasks are too young, and stay"
     echo "removed $containers containers, $volumes volumes, $networks networks, $images images; $freed bytes freed," \
         "$(in_use) % of the disk in use$kept"
     mkdir -p $memory
