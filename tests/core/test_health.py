@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 from hypothesis import given
 
+from fleet.core.change import Change, Plan, Verb
 from fleet.core.docker_seen import Container, Leftovers, Made, RunnerContainer
 from fleet.core.errors import CommandFailed, HostSilent, LoginRefused, WrongHostKey
 from fleet.core.facts import Disk, Memory, Registration
 from fleet.core.health import Finding, Severity, Trouble, View, findings
 from fleet.core.inventory import Inventory, TailnetSettings, Upkeep
+from fleet.core.lifecycle import Step
 from fleet.core.machine import join
+from fleet.core.money import FREE
 from fleet.core.observation import HostSeen, Job, JobState, Observation, Runner, Server
 from fleet.core.plan import plan_up
 from fleet.core.setup import HostWanted, host_wanted
@@ -301,6 +304,26 @@ def test_what_differs_is_told_of_machines_that_serve() -> None:
 
 def test_a_host_that_boots_is_not_looked_into_yet() -> None:
     assert told(found(fresh(boot="", disks=disk(99)), no_runner())).keys() == {Trouble.UNFINISHED}
+
+
+@pytest.mark.parametrize(
+    ("what", "trouble", "begins", "told_as"),
+    [
+        ({"cache_answers": False}, Trouble.CACHE, "the cache of jobs does not answer", "http://172.17.0.1:8088/: next"),
+        ({"disks": disk(95)}, Trouble.DISK, "its disk is full", "jobs are about to fail: next"),
+        ({"disks": disk(5, 95)}, Trouble.INODES, "its disk is full", "jobs are about to fail: next"),
+        ({"reboot_needed": True}, Trouble.REBOOT, "its updates ask for a reboot", "ask for a reboot: next"),
+    ],
+)
+def test_what_is_planned_for_a_trouble_is_told_with_it(
+    what: Mapping[str, Any], trouble: Trouble, begins: str, told_as: str
+) -> None:
+    observation = look(server(), runner(), host=facts(**what))
+    change = Change(Verb.REPAIR, "ci-build-1", "build", f"{begins}: next is this", (Step.START,), hint="not to wait")
+    view = View(inventory(), observation, {"build": wanted()})
+    (one,) = findings(join(inventory(), observation), Plan((change,), FREE, FREE), view)
+    assert (one.trouble, one.hint) == (trouble, "not to wait")
+    assert one.sentence.endswith(f"{told_as} is this")
 
 
 # While a job runs.

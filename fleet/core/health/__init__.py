@@ -12,11 +12,11 @@ from fleet.core.health.of_host import of_host
 from fleet.core.health.of_plan import of_plan
 from fleet.core.health.of_reach import of_reach
 from fleet.core.health.of_runner import of_runner
-from fleet.core.health.values import Finding, Severity, Trouble, View
+from fleet.core.health.values import IN_GENERAL, Finding, Severity, Trouble, View
 from fleet.core.machine import Machine, Phase
 from fleet.core.machine_change import offline_reason
 
-__all__ = ["OVERDUE", "Finding", "Severity", "Trouble", "View", "findings", "of_machine"]
+__all__ = ["IN_GENERAL", "OVERDUE", "Finding", "Severity", "Trouble", "View", "findings", "of_machine"]
 
 _NOT_LOOKED_INTO = frozenset({Phase.ABSENT, Phase.BOOTING})
 
@@ -64,12 +64,20 @@ def of_machine(machine: Machine, view: View) -> Iterator[Finding]:
 
 def _joined(machine: Machine | None, planned: Finding, found: Sequence[Finding]) -> Iterator[Finding]:
     """One machine's findings and what is planned for it, none of them twice."""
-    cause = next((one for one in found if one.trouble in _CAUSES), None)
-    general = offline_reason(machine) if machine is not None else ""
-    if cause is not None and general and planned.sentence.startswith(general):
-        yield replace(cause, sentence=cause.sentence + planned.sentence.removeprefix(general), hint=planned.hint)
-        yield from (one for one in found if one is not cause)
-        return
-    if not any(one.trouble in _SAYS_MORE.get(planned.trouble, ()) for one in found):
+    cause = next((one for one in found if machine is not None and _begins(planned, one, machine)), None)
+    if cause is not None and machine is not None:
+        rest = planned.sentence.removeprefix(_in_general(cause, machine))
+        yield replace(cause, sentence=f"{cause.sentence}{rest}", hint=planned.hint)
+    elif not any(one.trouble in _SAYS_MORE.get(planned.trouble, ()) for one in found):
         yield planned
-    yield from found
+    yield from (one for one in found if one is not cause)
+
+
+def _begins(planned: Finding, one: Finding, machine: Machine) -> bool:
+    """Whether the plan speaks of this very trouble, and goes on to say what comes next."""
+    general = _in_general(one, machine)
+    return bool(general) and planned.sentence.startswith(general)
+
+
+def _in_general(one: Finding, machine: Machine) -> str:
+    return offline_reason(machine) if one.trouble in _CAUSES else IN_GENERAL.get(one.trouble, "")

@@ -63,6 +63,15 @@ class Trouble(StrEnum):
     OTHER = "other"
 
 
+IN_GENERAL = {
+    Trouble.CACHE: "the cache of jobs does not answer",
+    Trouble.DISK: "its disk is full",
+    Trouble.INODES: "its disk is full",
+    Trouble.REBOOT: "its updates ask for a reboot",
+}
+"""What a plan's reason begins with that mends this; a finding says more of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that is wrong. ``machine`` is empty where it concerns the fleet as a whole.
