@@ -482,6 +482,13 @@ def test_a_clock_that_all_hosts_find_wrong_is_ours(offs: tuple[float, float], of
 # What the plan says.
 
 
+@pytest.mark.parametrize("tags", [{"repair": f"restart.{int(CLOCK) - 7200}"}, {"suspect": f"silent.{int(CLOCK) - 60}"}])
+@pytest.mark.parametrize("jobs", [(), (job(),)])
+def test_a_machine_that_is_well_again_has_no_finding(tags: dict[str, str], jobs: tuple[Job, ...]) -> None:
+    well = look(server(tags=tags), runner(), *jobs, host=facts())
+    assert findings_of(inventory(), well, wanted()) == ()
+
+
 def test_what_is_missing_and_what_is_leaving_come_from_the_plan() -> None:
     nothing = findings_of(inventory(), seen(), wanted())
     assert [(one.trouble, one.machine) for one in nothing] == [(Trouble.MISSING, "ci-build-1")]
