@@ -28,7 +28,7 @@ def watch(fleet: str, look: Look, clock: Clock, *, wide: bool) -> int:
     with Live(page, console=console, screen=console.is_terminal, auto_refresh=False, transient=True) as live:
         try:
             while True:
-                page = _next(look, page, wide=wide)
+                page = _next(look, page, wide=wide, fits=console.is_terminal)
                 _show(live, page)
                 clock.sleep(EVERY)
         except KeyboardInterrupt:
@@ -43,10 +43,10 @@ def _show(live: Live, page: RenderableType) -> None:
         live.console.print(page, Text(), crop=False)
 
 
-def _next(look: Look, last: RenderableType, *, wide: bool) -> RenderableType:
+def _next(look: Look, last: RenderableType, *, wide: bool, fits: bool) -> RenderableType:
     """The next page; or the last one, and why there is no new one."""
     try:
-        return Page(look(), wide=wide)
+        return Page(look(), wide=wide, fits=fits)
     except FleetError as error:
         text = Text.assemble(("not up to date: ", "bold red"), error.message)
         trouble = Hinted(text, error.hint)
@@ -55,19 +55,20 @@ def _next(look: Look, last: RenderableType, *, wide: bool) -> RenderableType:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A look, for a screen of any height: where it is too low, the machines of which least is to be said give way."""
+    """A look, for a screen of any height: where it is too low, the machines of which least is to be said give way.
+
+    ``fits``: whether it must fit on the screen; what is printed line by line need not.
+    """
 
     sight: Sight
     wide: bool = False
+    fits: bool = True
     trouble: Hinted | None = None
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """As rich asks for it, for the size of this moment."""
+        """As rich asks for it, for the size of this moment. What is inside of others is not told its own height."""
         whole = self._screen(self.sight.rows)
-        if options.height is None:
-            yield whole
-            return
-        excess = len(console.render_lines(whole, options.update(height=None))) - options.height
+        excess = len(console.render_lines(whole, options.reset_height())) - options.size.height if self.fits else 0
         yield whole if excess <= 0 else self._screen(_without(self.sight.rows, excess + 1))
 
     def _screen(self, rows: tuple[Row, ...]) -> RenderableType:
@@ -76,7 +77,7 @@ class Page:
 
 
 def _without(rows: tuple[Row, ...], number: int) -> tuple[Row, ...]:
-    """First those on which nothing runs and nothing is wrong, then those on which nothing is wrong."""
-    order = sorted(range(len(rows)), key=lambda n: (not rows[n].findings, not rows[n].jobs), reverse=True)
+    """First those on which nothing runs and nothing is wrong, then those on which nothing is wrong; the last first."""
+    order = sorted(range(len(rows)), key=lambda n: (not rows[n].findings, not rows[n].jobs, n), reverse=True)
     gone = set(order[:number])
     return tuple(row for n, row in enumerate(rows) if n not in gone)

@@ -8,8 +8,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
+from rich.screen import Screen
 
 from fleet.cli import dashboard, status_answer, watch
 from fleet.cli.exits import OK, UNTOUCHED
@@ -130,7 +131,8 @@ def on_a_screen(monkeypatch: pytest.MonkeyPatch, height: int) -> list[str]:
 
     def show(live: Live, page: watch.Page) -> None:
         console = Console(file=StringIO(), width=80, height=height, no_color=True, highlight=False)
-        lines = console.render_lines(page, console.options.update(height=height), pad=False)
+        inside = Screen(Group(replace(page, fits=True)))  # as Live has it on a terminal
+        lines = console.render_lines(inside, pad=False)
         told.extend("".join(part.text for part in line).rstrip() for line in lines)
 
     monkeypatch.setattr(watch, "_show", show)
