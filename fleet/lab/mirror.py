@@ -140,7 +140,9 @@ def _await(mirror: Mirror, container: str) -> None:
 
 def _save(tags: list[str], folder: Path) -> None:
     with docker_cli.reading(("save", *tags)) as stream, tarfile.open(fileobj=stream, mode="r|") as tar:
-        tar.extractall(folder, filter="data")
+        # Debian 12's Python (3.11.2) has no filters yet. What is unpacked is our own Docker's.
+        tar.extraction_filter = getattr(tarfile, "data_filter", None)
+        tar.extractall(folder)  # noqa: S202
 
 
 def _manifests(folder: Path) -> dict[Name, Mapping[str, Any]]:
