@@ -79,6 +79,7 @@ def _write_secrets(fleet: Fleet) -> None:
     path.write_text(f"FLEET_GITEA_TOKEN={fleet.lab.gitea_token}\nHCLOUD_TOKEN={fleet.lab.hetzner_token}\n", "utf-8")
 
 
+@pytest.mark.timeout(2 * TWO_MINUTES_AND_A_PASS)
 @pytest.mark.usefixtures("cron")
 def test_cron_makes_a_machine_for_a_job_that_waits(fleet_of: Callable[..., Fleet]) -> None:
     fleet = _in_an_awkward_folder(fleet_of())
