@@ -44,7 +44,8 @@ GROUPS = 4
 class Sight:
     """One look at a fleet, and what should be done about it. ``world`` has the inventory of that moment.
 
-    ``gitea``: its version.
+    ``gitea``: its version. ``findings``: what is not as wanted, errors first. ``waits``: jobs ready for a runner, the
+    oldest first, each with its reason.
     """
 
     world: World
@@ -53,17 +54,8 @@ class Sight:
     plan: Plan
     record: Record
     gitea: str
-
-    @property
-    def waits(self) -> tuple[Wait, ...]:
-        """Jobs ready for a runner, the oldest first, each with its reason."""
-        return waits_now(self.world, self.seen, self.machines, paused=self.record.paused(self.seen.at))
-
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        """What is not as wanted, errors first."""
-        found = findings_now(self.world, self.seen, self.machines, self.plan, self.record)
-        return tuple(sorted(found, key=lambda one: list(Severity).index(one.severity)))
+    findings: tuple[Finding, ...]
+    waits: tuple[Wait, ...]
 
     @property
     def troubles(self) -> tuple[Finding, ...]:
@@ -73,17 +65,11 @@ class Sight:
     @property
     def rows(self) -> tuple[Row, ...]:
         """The machines, each with its findings."""
-        found, world = self.findings, self.world
-        return tuple(
-            Row(
-                machine,
-                self.seen.at,
-                world.catalog,
-                world.inventory.cache,
-                tuple(one for one in found if one.machine == machine.name),
-            )
-            for machine in self.machines
-        )
+        found: dict[str, tuple[Finding, ...]] = {}
+        for one in self.findings:
+            found[one.machine] = (*found.get(one.machine, ()), one)
+        catalog, cache = self.world.catalog, self.world.inventory.cache
+        return tuple(Row(one, self.seen.at, catalog, cache, found.get(one.name, ())) for one in self.machines)
 
 
 def look(opened: World, seen: Callable[[str], None] = lambda _: None) -> Sight:
@@ -96,7 +82,15 @@ def look(opened: World, seen: Callable[[str], None] = lambda _: None) -> Sight:
         world, record = raised.result()
         plan = plan_up(world.inventory, observation, world.catalog, world.wants(observation))
         plan = replace(plan, notes=(*plan.notes, *of_firewall.result(), *preflight.notes(world, observation)))
-        return Sight(world, observation, join(world.inventory, observation), plan, record, gitea=version.result())
+        return _sight(world, observation, plan, record, version.result())
+
+
+def _sight(world: World, seen: Observation, plan: Plan, record: Record, gitea: str) -> Sight:
+    machines = join(world.inventory, seen)
+    found = findings_now(world, seen, machines, plan, record)
+    findings = tuple(sorted(found, key=lambda one: list(Severity).index(one.severity)))
+    waits = waits_now(world, seen, machines, paused=record.paused(seen.at))
+    return Sight(world, seen, machines, plan, record, gitea, findings, waits)
 
 
 def only(sight: Sight, names: Sequence[str]) -> Sight:
@@ -110,7 +104,8 @@ def only(sight: Sight, names: Sequence[str]) -> Sight:
 
     changes = tuple(change for change in sight.plan.changes if named(change.machine))
     machines = tuple(machine for machine in sight.machines if named(machine.name))
-    return replace(sight, machines=machines, plan=replace(sight.plan, changes=changes))
+    findings = tuple(one for one in sight.findings if not one.machine or named(one.machine))
+    return replace(sight, machines=machines, plan=replace(sight.plan, changes=changes), findings=findings)
 
 
 def screen(sight: Sight, *, wide: bool = False, rows: tuple[Row, ...] | None = None) -> RenderableType:

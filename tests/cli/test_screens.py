@@ -176,3 +176,9 @@ def test_a_name_that_cannot_be_a_machine_of_this_fleet_is_refused(name: str) -> 
     result = typed("status", name)
     assert (result.exit_code, result.stdout) == (UNTOUCHED, "")
     assert "pools: arm, build" in result.stderr
+
+
+@pytest.mark.usefixtures("busy_day")
+def test_why_a_job_waits_does_not_depend_on_the_machines_that_are_shown() -> None:
+    whole, part = (json.loads(typed("status", *names, "--json").stdout) for names in ((), ("arm",)))
+    assert part["waiting_for"] == whole["waiting_for"] != []
