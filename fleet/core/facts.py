@@ -72,6 +72,7 @@ class HostFacts:
     ``load``: of five minutes. ``uptime``: seconds since boot. ``clock_off``: seconds that its clock is ahead of ours,
     0 within the time that asking took. ``cache_answers``: None where it was not asked.
     ``setup_began``: a set-up has run there before.
+    ``socket_lost``: the runner has a socket of Docker's that nobody listens at any more.
     ``serves_cache``: the fleet's cache server runs here.
     ``guarded``: the rules that keep containers from the cloud's metadata are loaded.
     ``logins``: the lines of root's authorized_keys.
@@ -93,6 +94,7 @@ class HostFacts:
     bridge: str = ""
     setup_running: bool = False
     setup_began: bool = False
+    socket_lost: bool = False
     packages: frozenset[str] = frozenset()
     held: frozenset[str] = frozenset()
     images: frozenset[str] = frozenset()

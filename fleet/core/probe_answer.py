@@ -34,6 +34,7 @@ def read_facts(probe: str, docker: DockerSeen = UNASKED) -> HostFacts:
         bridge=one.get("bridge", ""),
         setup_running=one.get("setup_running") == "active",
         setup_began=one.get("setup_began") == "yes",
+        socket_lost=one.get("socket_lost") == "yes",
         packages=frozenset(many.get("package", ())),
         held=frozenset(many.get("held", ())),
         images=docker.images,

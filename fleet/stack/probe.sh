@@ -57,6 +57,10 @@ say bridge "$(ip -4 -o addr show docker0 2>/dev/null | sed 's/.*inet \([0-9.]*\)
 [ -e /run/reboot-required ] && say reboot_needed yes
 [ -s /var/log/fleet-setup.log ] && say setup_began yes
 
+# A runner that lived through a new start of docker.socket has the old socket: nobody listens there, each job fails.
+lost=$(grep -ls 'docker\.sock//deleted ' /proc/[0-9]*/mountinfo | xargs -r grep -ls 'fleet/data /data ')
+[ -z "$lost" ] || say socket_lost yes
+
 rules=$(nft list table inet fleet_guard 2>/dev/null)
 case $rules in *169.254.169.254*reject*fe80::a9fe:a9fe*reject*) say guarded yes ;; esac
 

@@ -42,6 +42,7 @@ reboot_needed\tyes
 guarded\tyes
 cache_answers\tno
 setup_began\tyes
+socket_lost\tyes
 memory_size\t8000
 memory_free\t6000
 oom_kills\t3
@@ -101,6 +102,7 @@ def test_the_whole_answer_is_read() -> None:
         cores=4,
         uptime=3600,
         setup_began=True,
+        socket_lost=True,
         cache_answers=False,
         disk_free=3000 * 1024,
         disk_size=4000 * 1024,
@@ -180,6 +182,7 @@ def test_the_probe_speaks_in_lines_that_are_read(shell: str, tmp_path: Path) -> 
     assert "" not in {read.os_id, read.arch}
     assert read.boot in {"-", "", "0", "1"}
     assert abs(read.clock - time.time()) < 60
+    assert not read.socket_lost, "no runner of ours is here"
     assert 0 < read.disk_free <= read.disk_size
     assert {"/"} <= {disk.folder for disk in read.disks}
     root = next(disk for disk in read.disks if disk.folder == "/")

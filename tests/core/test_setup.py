@@ -147,6 +147,16 @@ def test_a_runner_that_runs_with_older_settings_is_drift_that_restarts() -> None
     assert (found.what, found.restarts) == ("the runner has an older configuration", True)
 
 
+def test_a_runner_whose_docker_socket_was_made_anew_is_drift_until_it_is_stopped() -> None:
+    host = running(facts(), wanted().config_hash)
+    assert drift(host, wanted()) == ()
+    lost = replace(host, socket_lost=True)
+    (found,) = drift(lost, wanted())
+    assert (found.restarts, "has lost Docker" in found.what) == (True, True)
+    assert lost.container is not None
+    assert drift(replace(lost, container=replace(lost.container, running=False)), wanted()) == ()
+
+
 def test_a_runner_of_another_gitea_is_drift_that_restarts() -> None:
     elsewhere = facts(registration=Registration(7, "u", "ci-build-1", "https://other.example"))
     (found,) = drift(elsewhere, wanted())

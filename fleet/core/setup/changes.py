@@ -54,6 +54,8 @@ def drift(facts: HostFacts, wanted: HostWanted) -> tuple[Drift, ...]:
     container = facts.container
     if container is not None and container.running and container.config != wanted.config_hash:
         found.append(Drift("the runner has an older configuration", True))
+    if container is not None and container.running and facts.socket_lost:
+        found.append(Drift("the runner has lost Docker, whose socket was made anew: each job fails", True))
     if facts.registration is not None and not same_url(facts.registration.address, wanted.runner_url):
         found.append(Drift(registered_at(facts), True))
     return (*found, *_tailnet(facts, wanted))
