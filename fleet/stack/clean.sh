@@ -37,7 +37,7 @@ main() {
         remember_images
         images=$(clean_images)
         if job_seen; then kept='; images stay: a job may be running'; fi
-        docker builder prune --all --force --filter "until=${cache_age}s" >/dev/null
+        clean_build_cache
     fi
     tell
 }
@@ -172,8 +172,14 @@ job_seen() {
         ages | awk -v limit="$JOB_LIMIT" '$1 < limit')
     [ -z "$young" ] || return 0
     runner=$(docker container inspect --format '{{.State.Pid}}' fleet-runner 2>/dev/null) || return 1
+    [ "$runner" -ne 0 ] || return 1
     docker top fleet-runner -o pid,etimes,stat 2>/dev/null | awk -v runner="$(age_of "$runner")" \
         'NR > 1 && $3 !~ /^Z/ && $2 < runner - 10 { young = 1 } END { exit !young }'
+}
+
+# A client without buildx says each time that it is old: what it says is told only when it fails.
+clean_build_cache() {
+    said=$(docker builder prune --all --force --filter "until=${cache_age}s" 2>&1) || echo "$said" >&2
 }
 
 # Of a process that has gone meanwhile: 0.

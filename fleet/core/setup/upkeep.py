@@ -29,7 +29,7 @@ def upkeep(inventory: Inventory, pool: Pool, given: Given) -> Part:
                 f"{UNITS}/fleet-clean.timer",
                 stack["fleet-clean.timer"],
                 then="systemctl daemon-reload && systemctl enable --now --quiet fleet-clean.timer",
-                undo=f"systemctl stop fleet-clean.timer; rm -f {UNITS}/*.wants/fleet-clean.timer; "
+                undo=f"systemctl stop fleet-clean.timer fleet-clean.service; rm -f {UNITS}/*.wants/fleet-clean.timer; "
                 f"rm -f {UNITS}/fleet-clean.service; systemctl daemon-reload",
             ),
         ),
