@@ -144,6 +144,7 @@ FACTS: list[tuple[Mapping[str, Any], Trouble, str]] = [
         Trouble.DRIFT,
         "warning: differs from the inventory: pull gitea/runner:4.1.0, pull node:22",
     ),
+    ({"socket_lost": True}, Trouble.DRIFT, "error: differs from the inventory: the runner has lost Docker"),
     (
         {"docker": "", "docker_active": False},
         Trouble.DOCKER_DOWN,

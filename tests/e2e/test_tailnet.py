@@ -141,7 +141,7 @@ def test_gitea_is_reached_through_the_tailnet_alone(fleet: Fleet, inside: Lab) -
 def test_names_are_found_again_after_a_restart_of_the_machine(fleet: Fleet, inside: Lab) -> None:
     docker_cli.run(("restart", "-t", "0", fleet.container()))
     soon(lambda: "version" in asks_gitea(fleet, inside.gitea_inside, "docker exec fleet-runner"), seconds=60)
-    assert "gitea.lab.internal" in fleet.inside("cat /etc/hosts")
+    soon(lambda: "gitea.lab.internal" in fleet.inside("cat /etc/hosts"), seconds=60)  # containers ask elsewhere
     assert fleet.push(f"curl -sSf {inside.gitea_inside}/api/v1/version").ends(seconds=90) == "success"
 
 

@@ -142,8 +142,14 @@ def _drift(machine: Machine, facts: HostFacts, wanted: HostWanted) -> Iterator[F
     if found:
         more = f" and {len(found) - 3} things more" if len(found) > 3 else ""
         sentence = f"differs from the inventory: {', '.join(found[:3])}{more}{mended_later(machine)}"
-        severity = Severity.NOTE if machine.phase is Phase.BUSY else Severity.WARNING  # deferred is as wanted
-        yield Finding(Trouble.DRIFT, severity, machine.name, sentence, "fleet up")
+        yield Finding(Trouble.DRIFT, _drifts(machine, facts), machine.name, sentence, "fleet up")
+
+
+def _drifts(machine: Machine, facts: HostFacts) -> Severity:
+    """How bad it is that something differs. What waits for a job to end is as wanted."""
+    if facts.socket_lost:
+        return Severity.ERROR
+    return Severity.NOTE if machine.phase is Phase.BUSY else Severity.WARNING
 
 
 def _clean(machine: Machine) -> str:
