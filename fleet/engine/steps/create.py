@@ -183,6 +183,7 @@ def reset(work: Work) -> None:
     server = work.must_have_server()
     _last_look(work)
     work.remember(tried_tag(Rung.RESET, work.world.cloud.now()))
+    _last_look(work)  # a silent host has no lock: of two who come here at once, one sees the other's tag
     work.world.cloud.reset_server(server.id)
     work.disconnect()  # not before: the lock keeps others away
 
@@ -190,13 +191,17 @@ def reset(work: Work) -> None:
 def _last_look(work: Work) -> None:
     """What was planned on a look of some seconds ago is done only if nobody else is at work on it, and there is no job
     by Gitea's word of now. One that we have not emptied and stopped ourselves must be offline, too."""
+    _must_be_alone(work)
+    if Step.STOP not in work.change.steps:
+        leave.must_be_offline(work)
+    leave.still_empty(work)
+
+
+def _must_be_alone(work: Work) -> None:
     seen = work.must_have_server()
     server = work.world.cloud.server(seen.id)
     if server is None or any(server.tags.get(tag) != seen.tags.get(tag) for tag in (Tag.SUSPECT, Tag.REPAIR)):
         raise Deferred(f"somebody else is at work on {work.name}")
-    if Step.STOP not in work.change.steps:
-        leave.must_be_offline(work)
-    leave.still_empty(work)
 
 
 def rebuild(work: Work) -> None:
@@ -211,5 +216,6 @@ def rebuild(work: Work) -> None:
     known = {Tag.HOSTKEY: hostkey_tag(keys.host), Tag.SSHKEY: sshkey_tag(keys.login)}
     work.remember({**tried_tag(Rung.REBUILD, work.world.cloud.now()), **known, **_joining(work)})
     tailnet.try_to_strike_off(work)
+    _must_be_alone(work)
     work.world.cloud.rebuild_server(server.id, work.pool.image, keys.user_data)
     work.disconnect()
