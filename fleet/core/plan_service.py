@@ -1,5 +1,7 @@
 """What brings one machine into service, or keeps it there: finish what was begun, mend what differs, repair."""
 
+from dataclasses import replace
+
 from fleet.core.change import Change, Verb
 from fleet.core.errors import HostError, HostOfAnother, HostSilent, LoginRefused, WrongHostKey
 from fleet.core.health import Trouble
@@ -21,6 +23,18 @@ def into_service(machine: Machine, wanted: HostWanted, now: Now) -> Change:
     first = static_change(machine, wanted) if machine.static is not None else None
     if first is not None:
         return first
+    change = _by_phase(machine, wanted, now)
+    return _answering(change) if machine.facts and Tag.SUSPECT in machine.tags else change
+
+
+def _answering(change: Change) -> Change:
+    """Its silence is forgotten before anything else is done: it must not count for the next one."""
+    return (
+        replace(change, steps=(Step.WELL, *change.steps)) if change.steps and Step.WELL not in change.steps else change
+    )
+
+
+def _by_phase(machine: Machine, wanted: HostWanted, now: Now) -> Change:
     match machine.phase:
         case Phase.IDLE:
             return _idle(machine, wanted, now)
@@ -79,7 +93,7 @@ def _ssh_hint(machine: Machine) -> str:
 def _forgets(machine: Machine, now: Now) -> Change | None:
     """A machine that serves has forgotten its silence at once, and what was tried on it after a while."""
     if Tag.SUSPECT in machine.tags:
-        return change_of(Verb.FINISH, machine, "answers again", steps=(Step.BOOT,))
+        return change_of(Verb.FINISH, machine, "answers again", steps=(Step.WELL,))
     tried = read_tried(machine.tags)
     if tried is not None and now.at >= tried.at + WELL:
         reason = f"well since {WORDS[tried.rung]} at {tried.at:%H:%M} UTC"

@@ -259,7 +259,10 @@ def _ghost(machine: Machine, at: datetime, record: Record) -> Change:
 
 
 def _only_down(change: Change) -> Change:
-    """The removing half: what leaves, and what comes back because it is wanted again."""
+    """The removing half: what leaves, and what comes back because it is wanted again. And what is forgotten: a silence
+    that is over would count for the next one."""
+    if change.verb in {Verb.FINISH, Verb.REPAIR} and Step.WELL in change.steps:
+        return replace(change, verb=Verb.FINISH, steps=(Step.WELL,), rung=None)
     if change.verb in {Verb.FINISH, Verb.REPAIR}:
         return replace(change, verb=Verb.KEEP, steps=(), hint="fleet up")
     return change

@@ -67,8 +67,8 @@ def test_no_name_that_is_taken_gets_a_server(of: Inventory, seen: Observation, a
 def test_up_does_not_touch_what_a_person_keeps_or_what_leaves(of: Inventory, seen: Observation, add: int) -> None:
     left_alone = {Phase.HELD, Phase.PAUSED, Phase.DRAINING, Phase.DRAINED, Phase.ORPHAN, Phase.BUSY}
     found = phases(of, seen)
-    # To wait for a boot that was long ago only takes the mark of its silence off.
-    touched = {change.machine for change in up(of, seen, add).todo if change.steps != (Step.BOOT,)}
+    # To forget what was tried, or a silence that is over, takes a tag off and no more.
+    touched = {change.machine for change in up(of, seen, add).todo if change.steps != (Step.WELL,)}
     assert not touched & {name for name, phase in found.items() if phase in left_alone}
     marked = {s.name for s in seen.servers if Tag.HELD in s.tags or "person" in s.tags.get(Tag.DRAINING, "")}
     assert not touched & marked

@@ -1,7 +1,7 @@
 """What a repair remembers on the machine, and the reboot that an update has asked for."""
 
 from fleet.core.names import Tag
-from fleet.core.rungs import tried_tag
+from fleet.core.rungs import WELL, read_tried, tried_tag
 from fleet.engine.work import Work
 
 
@@ -12,8 +12,12 @@ def note_rung(work: Work) -> None:
 
 
 def well(work: Work) -> None:
-    """Forget what was tried, unless something else was tried since it was looked at."""
+    """It answers, so its silence is forgotten; what was tried is, after a while, unless somebody tried something since
+    it was looked at."""
     work.host()  # the lock
-    seen = work.tags.get(Tag.REPAIR)
-    if (work.tags_now() or {}).get(Tag.REPAIR) == seen:
-        work.remember({Tag.REPAIR: None})
+    seen, now = work.tags.get(Tag.REPAIR), work.tags_now() or {}
+    tried = read_tried(now)
+    over = tried is not None and work.world.cloud.now() >= tried.at + WELL
+    forgotten = {Tag.SUSPECT, *([Tag.REPAIR] if over and now.get(Tag.REPAIR) == seen else [])} & now.keys()
+    if forgotten:
+        work.remember(dict.fromkeys(forgotten))
