@@ -305,6 +305,13 @@ class NotifySettings:
         return self.url is not None or bool(self.command)
 
 
+class Reboot(StrEnum):
+    """When a server that asks for a reboot gets one."""
+
+    WHEN_IDLE = "when-idle"
+    NEVER = "never"
+
+
 @dataclass(frozen=True, slots=True)
 class Upkeep:
     """How hosts are kept fit.
@@ -314,6 +321,7 @@ class Upkeep:
     ``disk_warning``, ``disk_full``: percent of the disk (or of its inodes) in use from which it is told, and from which
     jobs are about to fail: cleaned is then all that no job needs.
     ``updates``: whether hosts that we made install the distribution's security updates themselves.
+    ``reboot``: when servers that ask for a reboot get one.
     """
 
     clean_after: int = 24 * 3600
@@ -322,6 +330,7 @@ class Upkeep:
     disk_warning: int = 80
     disk_full: int = 92
     updates: bool = True
+    reboot: Reboot = Reboot.WHEN_IDLE
 
 
 @dataclass(frozen=True, slots=True)

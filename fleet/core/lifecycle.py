@@ -16,6 +16,8 @@ class Step(StrEnum):
     SUSPECT = "note that it is silent"
     NOTE_RUNG = "note what is tried"
     WELL = "note that it is well"
+    CLEAN = "clean up"
+    REBOOT = "reboot"
     RESET = "hard reset"
     REBUILD = "rebuild"
     BOOT = "wait for boot"
@@ -99,7 +101,7 @@ TAKE_BACK_BUSY = (Step.ASK_REPAIR, Step.UNCORDON)
 """The same with jobs on it. The mark stays: once the machine is idle, a pass starts its runner anew, so that it hears
 of jobs that waited."""
 
-NEVER_ON_STATIC = frozenset({Step.CREATE, Step.SUSPECT, Step.RESET, Step.REBUILD, Step.BOOT})
+NEVER_ON_STATIC = frozenset({Step.CREATE, Step.SUSPECT, Step.REBOOT, Step.RESET, Step.REBUILD, Step.BOOT})
 """What is for servers alone: a static host is somebody's own, and nobody waits for its boot."""
 
 

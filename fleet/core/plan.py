@@ -13,6 +13,7 @@ from fleet.core.machine_change import change_of, held, jobs_of, pool_of
 from fleet.core.money import Catalog
 from fleet.core.names import MachineName, Tag, is_ours, read_server_name
 from fleet.core.observation import Observation, Server
+from fleet.core.plan_care import turns_to_reboot
 from fleet.core.plan_service import into_service, refused_by_host
 from fleet.core.plan_static import stray, unknown
 from fleet.core.pricing import first_choice, limited, priced
@@ -45,7 +46,7 @@ def plan_up(
     the inventory itself calls absent.
     """
     machines = join(inventory, seen)
-    now = now_of(machines, seen)
+    now = now_of(inventory, machines, seen)
     changes: list[Change] = []
     for pool in inventory.pools:
         if only in {None, pool.name}:
@@ -71,7 +72,7 @@ def plan_repair(
     """What ``fleet repair`` does: the repairing half of ``up`` for all machines, or those of the named pools and
     machines, and what would wait for a grace is done now. Nothing is created."""
     machines = join(inventory, seen)
-    now = now_of(machines, seen, asked=True)
+    now = now_of(inventory, machines, seen, asked=True)
     mine = [m for m in machines if m.pool is not None and m.phase not in UNWANTED]
     named = [m for m in mine if not names or m.name in names or pool_of(m.name) in names]
     changes = passing_by(_kept_or_mended(inventory, named, wanted, now), inventory, machines)
@@ -85,11 +86,11 @@ def _kept_or_mended(
     return [told_of_strangers(change, machine, inventory) for machine, change in kept]
 
 
-def now_of(machines: Sequence[Machine], seen: Observation, *, asked: bool = False) -> Now:
-    """When it is, and whether Gitea hears of any machine at all."""
+def now_of(inventory: Inventory, machines: Sequence[Machine], seen: Observation, *, asked: bool = False) -> Now:
+    """When it is, whether Gitea hears of any machine at all, and whose turn it is to reboot."""
     known = [machine.runner for machine in machines if machine.runner is not None]
     cut_off = len(known) > 1 and not any(one.online for one in known)
-    return Now(seen.at, asked=asked, cut_off=cut_off)
+    return Now(seen.at, asked, cut_off, inventory.upkeep, turns_to_reboot(inventory, machines, seen))
 
 
 def rented(machines: Sequence[Machine]) -> int:

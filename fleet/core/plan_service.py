@@ -9,6 +9,7 @@ from fleet.core.lifecycle import BACK, EMPTIED, MEND, Step
 from fleet.core.machine import BOOT_GRACE, Asker, Machine, Phase, last_start
 from fleet.core.machine_change import change_of, jobs_of, offline_reason, pool_of
 from fleet.core.names import Tag
+from fleet.core.plan_care import cared_for, is_full, rebooted
 from fleet.core.plan_repair import repaired, repaired_silent
 from fleet.core.plan_static import static_change
 from fleet.core.repair import WORDS, Now
@@ -65,6 +66,9 @@ def _idle(machine: Machine, wanted: HostWanted, now: Now) -> Change:
     facts = machine.facts
     if facts is None:
         return _unasked(machine)
+    care = cared_for(machine, facts, now)
+    if care is not None:
+        return care
     found = drift(facts, wanted)
     if found:
         reason = "differs from the inventory: " + ", ".join(one.what for one in found)
@@ -75,6 +79,9 @@ def _idle(machine: Machine, wanted: HostWanted, now: Now) -> Change:
         return forgets
     if any(not one.online for one in machine.runners):
         return change_of(Verb.REPAIR, machine, "a registration was not finished", steps=(Step.REGISTER,))
+    reboot = rebooted(machine, now) if facts.reboot_needed else None
+    if reboot is not None:
+        return reboot
     kept = kept_settings(facts, wanted)
     beside = f"; its own daemon.json goes before ours in: {', '.join(kept)}" if kept else ""
     return change_of(Verb.KEEP, machine, f"online, idle, as wanted{beside}")
@@ -95,7 +102,8 @@ def _forgets(machine: Machine, now: Now) -> Change | None:
     if Tag.SUSPECT in machine.tags:
         return change_of(Verb.FINISH, machine, "answers again", steps=(Step.WELL,))
     tried = read_tried(machine.tags)
-    if tried is not None and now.at >= tried.at + WELL:
+    again = tried is not None and tried.rung is Rung.REBOOT and machine.facts and machine.facts.reboot_needed
+    if tried is not None and not again and now.at >= tried.at + WELL:
         reason = f"well since {WORDS[tried.rung]} at {tried.at:%H:%M} UTC"
         return change_of(Verb.FINISH, machine, reason, steps=(Step.WELL,))
     return None
@@ -164,6 +172,8 @@ def _offline(machine: Machine, wanted: HostWanted, now: Now) -> Change:
     facts = machine.facts
     found = drift(facts, wanted) if facts is not None else ()
     what = offline_reason(machine)
+    if facts is not None and is_full(facts, now.upkeep) and read_tried(machine.tags) is None:
+        return repaired(machine, Trouble.DISK, f"{what}, and its disk is full", now)
     if found and machine.tags.get(Tag.SETUP) != wanted.fingerprint:
         return change_of(Verb.REPAIR, machine, f"{what}, and it is not as wanted", steps=(*EMPTIED, *BACK))
     if machine.asker is Asker.REPAIR and (machine.runner is not None and machine.runner.online):

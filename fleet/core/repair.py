@@ -4,10 +4,11 @@ A rung is remembered before it is done, has its grace to help, and leads to the 
 once in a climb; behind the last one stands a person.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from fleet.core.health import Trouble
+from fleet.core.inventory import Upkeep
 from fleet.core.lifecycle import (
     BACK,
     BACK_AS_IT_WAS,
@@ -22,17 +23,22 @@ LADDER: dict[Trouble, tuple[Rung, ...]] = {
     Trouble.OFFLINE: (Rung.RESTART, Rung.SET_UP, Rung.REGISTER, Rung.RESET, Rung.REBUILD),
     Trouble.LOST: (Rung.RESET, Rung.REBUILD),
     Trouble.UNFINISHED: (Rung.RESET, Rung.REBUILD),
+    Trouble.DISK: (Rung.CLEAN, Rung.REBUILD),
+    Trouble.CACHE: (Rung.RESTART,),
 }
 """What can help, by trouble. What cannot is not there: nothing but its power reaches a host that is silent."""
 
 STEPS: dict[Rung, tuple[Step, ...]] = {
+    Rung.REBOOT: (*EMPTIED, Step.REBOOT, Step.BOOT, *BACK),
+    Rung.CLEAN: (Step.NOTE_RUNG, Step.CLEAN),
     Rung.RESTART: (*EMPTIED_AND_NOTED, *BACK_AS_IT_WAS),
     Rung.SET_UP: (*EMPTIED_AND_NOTED, *BACK),
     Rung.REGISTER: (*EMPTIED_AND_NOTED, *BACK_RENEWED),
     Rung.RESET: (*EMPTIED, Step.RESET, Step.BOOT, *BACK),
     Rung.REBUILD: (*EMPTIED, Step.REBUILD, Step.BOOT, *BACK),
 }
-"""What is done to a host that answers: it is empty before anything of it restarts."""
+"""What is done to a host that answers: it is empty before anything of it restarts. A clean-up spares what a job may
+need, by itself."""
 
 SILENT_STEPS: dict[Rung, tuple[Step, ...]] = {
     Rung.RESET: (Step.RESET, Step.BOOT),
@@ -57,12 +63,15 @@ class Now:
     """When, and what is true of the fleet as a whole.
 
     ``asked``: a person has asked for the next rung, and does not wait for a grace.
+    ``upkeep``: from when on a disk is full. ``may_reboot``: the machines whose turn it would be.
     ``cut_off``: of several machines none is heard of by Gitea: the fault is hardly theirs.
     """
 
     at: datetime
     asked: bool = False
     cut_off: bool = False
+    upkeep: Upkeep = field(default_factory=Upkeep)
+    may_reboot: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

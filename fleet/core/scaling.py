@@ -45,7 +45,7 @@ def plan_scale(
 ) -> Plan:
     """What ``fleet scale`` does; with ``only_down`` (``fleet scale-down``) nothing comes and nothing is mended."""
     machines = join(inventory, seen)
-    now = now_of(machines, seen)
+    now = now_of(inventory, machines, seen)
     labels = {pool.name: frozenset(wanted[pool.name].label_names) for pool in inventory.pools}
     work = measure(inventory.pools, labels, machines, seen.jobs or (), seen.at)
     changes: list[Change] = []

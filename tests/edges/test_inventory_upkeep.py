@@ -3,7 +3,7 @@
 import pytest
 
 from fleet.core.errors import InventoryError
-from fleet.core.inventory import Upkeep
+from fleet.core.inventory import Reboot, Upkeep
 from fleet.edges.inventory import parse
 
 AGE_LIKE = 'like "3h", "90m" or "1h30m", or a number of seconds'
@@ -33,6 +33,10 @@ def test_updates_can_be_left_to_the_image() -> None:
     assert (upkeep().updates, upkeep("updates = false").updates) == (True, False)
 
 
+def test_reboots_can_be_left_to_a_person() -> None:
+    assert (upkeep().reboot, upkeep('reboot = "never"').reboot) == (Reboot.WHEN_IDLE, Reboot.NEVER)
+
+
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
@@ -44,6 +48,7 @@ def test_updates_can_be_left_to_the_image() -> None:
         ("disk_full = 80", "upkeep.disk_full: 80 is not above disk_warning (more than 80)"),
         ('disk_full = "92%"', "upkeep.disk_full: must be a whole number, not text"),
         ('updates = "no"', "upkeep.updates: must be true or false, not text"),
+        ('reboot = "now"', 'upkeep.reboot: "now" is not one of "when-idle", "never"'),
         ("clean_afer = 60", 'upkeep.clean_afer: is an unknown key (did you mean "clean_after"?)'),
     ],
 )  # fmt: skip

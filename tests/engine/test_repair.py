@@ -136,6 +136,65 @@ def _told_of_its_key(world: FakeWorld) -> bool:
     return outcome.verdict is Verdict.REFUSED and outcome.text == f"{NAME} has another host key"
 
 
+def test_a_full_disk_is_cleaned_at_once_and_a_job_that_comes_meanwhile_ends_well() -> None:
+    world = in_service()
+    world.host(NAME).full = True
+    world.gitea.queue(seconds=600)
+    world.clock.sleep(60)
+    assert "host.clean" not in pass_calls(world)
+    world.clock.sleep(600)
+    assert pass_calls(world).count("host.clean") == 1
+    assert "host.clean" not in pass_calls(world)
+    assert_in_service(world, NAME)
+
+
+def pass_calls(world: FakeWorld) -> list[str]:
+    """What one pass calls."""
+    process = world.process()
+    process.scale()
+    return process.calls.log
+
+
+@PATCH
+@WHEN
+def test_a_reboot_that_an_update_asks_for_is_done_once_wherever_it_is_killed(
+    can_disable: bool, when: Literal["before", "after"]
+) -> None:
+    for number in call_numbers():
+        world = in_service(can_disable=can_disable)
+        world.host(NAME).asks_for_reboot = True
+        killed = dies(world.process(die_at=(number, when)).scale)
+        passes(world, 60)
+        assert world.host(NAME).boots == 2, f"call {number}"
+        assert_in_service(world, NAME)
+        assert Tag.REPAIR not in world.server(NAME).tags
+        if not killed:
+            break
+
+
+def test_a_job_that_comes_before_a_reboot_ends_well_first() -> None:
+    for number in call_numbers():
+        world = in_service()
+        world.host(NAME).asks_for_reboot = True
+        process = world.process()
+        process.calls.before(number, lambda world=world: (world.gitea.queue(seconds=200), world.clock.sleep(3)))  # type: ignore[misc]  # fmt: skip
+        process.scale()
+        if len(process.calls.log) <= number:
+            break
+        passes(world, 30)
+        assert [one.end for one in world.gitea.jobs] == ["success"], f"call {number}"
+        assert world.host(NAME).boots == 2
+        assert_nothing_lost(world)
+
+
+def test_nothing_is_bought_while_something_is_left_to_be_tried() -> None:
+    world = deaf("always")
+    job = world.gitea.queue(seconds=60)
+    assert passes(world, 40) == ["cloud.reset_server", "cloud.rebuild_server"]
+    assert "cloud.create_server" in passes(world, 60)
+    assert job.end == "success"
+
+
 def test_two_who_repair_at_once_climb_one_rung() -> None:
     for number in call_numbers():
         world = deaf("register")

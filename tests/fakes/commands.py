@@ -305,6 +305,21 @@ def _inspect_by_hand(host: FakeHost, _match: "re.Match[str]", _stdin: str) -> Re
     return Result(0, f"{str(host.disk.by_hand.running).lower()}\n", "")
 
 
+def _clean(host: FakeHost, _match: "re.Match[str]", _stdin: str) -> Result:
+    assert host.disk.modes["/opt/fleet/bin/clean"] == 0o755
+    host.full = False
+    return DONE
+
+
+def _reboot(host: FakeHost, _match: "re.Match[str]", _stdin: str) -> Result:
+    host.reset()
+    return DONE
+
+
+def _boot_id(host: FakeHost, _match: "re.Match[str]", _stdin: str) -> Result:
+    return Result(0, f"boot {host.boots}\n", "")
+
+
 def _nothing(_host: FakeHost, _match: "re.Match[str]", _stdin: str) -> Result:
     return DONE
 
@@ -312,6 +327,9 @@ def _nothing(_host: FakeHost, _match: "re.Match[str]", _stdin: str) -> Result:
 _COMMANDS: tuple[tuple[str, str, Action], ...] = (
     ("host.put", _PUT, _put),
     ("host.true", "true", _nothing),
+    ("host.clean", r"/opt/fleet/bin/clean --now", _clean),
+    ("host.reboot", r"systemd-run --quiet --collect sh -c 'sleep 1; systemctl reboot'", _reboot),
+    ("host.which boot", r"cat /proc/sys/kernel/random/boot_id; cut -d ' ' -f 22 /proc/1/stat", _boot_id),
     ("host.wait for cloud-init", _WAIT, _wait_for_boot),
     ("host.read cloud-init", r"cloud-init status --long; tail -n 5 /var/log/cloud-init-output\.log", _say_boot),
     ("host.reload ssh", r"systemctl reload ssh", _nothing),

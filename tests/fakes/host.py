@@ -76,12 +76,14 @@ class FakeHost:
     ``mute``: it does not answer on SSH, until "reset" or "rebuild", or for ever ("always").
     ``docker_trouble``: why its Docker gives no answer. ``skew``: seconds that its clock is ahead. ``disk_free``: KiB.
     ``deaf``: its runner does not reach Gitea, until one of ``CURES``, or for ever ("always").
+    ``full``: its disk is, until it is cleaned. ``asks_for_reboot``: as an update leaves it, until its next boot.
     ``interrupted``: what restarted or killed something while a job ran.
     """
 
     def __init__(self, clock: FakeClock, gitea: Instance, host_key: str, login: str, network: Network) -> None:
         self.mute = ""
         self._deaf = ""
+        self.full = self.asks_for_reboot = False
         self.refuses_login_until = 0.0
         self.other_key_until = 0.0
         self.cloud_init_exit = 0
@@ -158,6 +160,7 @@ class FakeHost:
     def _power(self) -> None:
         """Power comes: nobody is logged in, and Docker brings back what it was not told to leave."""
         self.boots += 1
+        self.asks_for_reboot = False
         self.locked_by = None
         self._on_since = self._clock.now()
         self.guarded = GUARD_UNIT in self.disk.files

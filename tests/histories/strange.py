@@ -289,7 +289,7 @@ class StrangeWorld(FakeWorld):
         stopped before."""
         host, since = self.computers.hosts.get(server_id), self.silent_since.get(server_id)
         stopped = host is not None and not host.mute and (host.process is None or not host.process.polls)
-        if not stopped and (since is None or self.clock.now() - since < GRACE):
+        if not stopped and not self.asked and (since is None or self.clock.now() - since < GRACE):
             self.crime(f"server {server_id} was {what}, and it answered not long ago")
 
     def accuse_of_haste(self, server_id: int, before: str, after: str) -> None:

@@ -32,6 +32,7 @@ from fleet.core.setup.guard import LOAD_GUARD, guard_changes, is_flushed
 from fleet.core.setup.on_host import on_host, whose_docker
 from fleet.core.setup.part import Given, Part
 from fleet.core.setup.registries import password_key
+from fleet.core.setup.upkeep import CLEAN
 from fleet.core.setup.values import (
     COMPOSE,
     CONTAINER,
@@ -50,6 +51,7 @@ from fleet.core.setup.values import (
 from fleet.core.setup.wanted import config_hash, fleet_wanted, host_wanted, wanted_of
 
 __all__ = [
+    "CLEAN",
     "COMPOSE",
     "CONTAINER",
     "DAEMON_JSON",

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, PlainValidator, ValidationInfo, field_validator
 
 from fleet.core import inventory_rules as rules
-from fleet.core.inventory import Upkeep
+from fleet.core.inventory import Reboot, Upkeep
 from fleet.edges.inventory.base import Table
 
 _UPKEEP = Upkeep()
@@ -23,6 +23,7 @@ class UpkeepTable(Table):
     disk_warning: _Percent = _UPKEEP.disk_warning
     disk_full: _Percent = _UPKEEP.disk_full
     updates: bool = _UPKEEP.updates
+    reboot: Annotated[str, AfterValidator(rules.one_of(*Reboot))] = _UPKEEP.reboot
 
     @field_validator("disk_full")
     @classmethod
@@ -35,4 +36,4 @@ class UpkeepTable(Table):
 
 def upkeep_of(table: UpkeepTable) -> Upkeep:
     """As written, or the defaults."""
-    return Upkeep(**table.model_dump())
+    return Upkeep(**table.model_dump() | {"reboot": Reboot(table.reboot)})

@@ -16,6 +16,10 @@ def do(step: Step, work: Work) -> None:
             repair.note_rung(work)
         case Step.WELL:
             repair.well(work)
+        case Step.CLEAN:
+            repair.clean(work)
+        case Step.REBOOT:
+            repair.reboot(work)
         case Step.RESET:
             create.reset(work)
         case Step.REBUILD:
