@@ -5,18 +5,29 @@ All times are epoch seconds of the API's clock.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 
 from fleet.core.inventory import Inventory
 from fleet.core.notify import State, read_told
+from fleet.core.rungs import EPOCH_DIGITS
 
 LAST_PASS = "last-pass"  # noqa: S105 - a tag's name
 PAUSED = "paused"
 FLOOR = "floor-"
 GHOST = "ghost-"
 DEVICE = "device-"
+FAILED = "failed-"
 FOREVER = "forever"
+
+FEW = 3
+"""Creates of a pool that may fail in a row, before passes leave it alone for a while."""
+
+REST = timedelta(minutes=30)
+"""How long passes leave it alone after each one that fails from then on."""
+
+IN_A_ROW = timedelta(hours=6)
+"""What is further apart is not in a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +36,20 @@ class Floor:
 
     machines: int
     until: int
+
+
+@dataclass(frozen=True, slots=True)
+class FailedCreates:
+    """How many creates of a pool have failed in a row, and when the last did."""
+
+    count: int
+    last: int
+
+    def one_more(self, at: datetime) -> "FailedCreates":
+        """With the one that has failed now."""
+        now = int(at.timestamp())
+        row = self.count if now - self.last < IN_A_ROW.total_seconds() else 0
+        return FailedCreates(row + 1, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +68,15 @@ class Record:
     kept: bool = False
     devices: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     told: Mapping[str, State] = field(default_factory=lambda: MappingProxyType({}))
+    failed: Mapping[str, FailedCreates] = field(default_factory=lambda: MappingProxyType({}))
+
+    def rests(self, pool: str, at: datetime) -> datetime | None:
+        """Until when passes make no machine of this pool, because too many creates in a row have failed."""
+        failed = self.failed.get(pool)
+        if failed is None or failed.count < FEW:
+            return None
+        until = datetime.fromtimestamp(failed.last, tz=UTC) + REST
+        return until if at < until else None
 
     def paused(self, at: datetime) -> bool:
         """Whether passes must do nothing now."""
@@ -68,6 +102,7 @@ def read_record(tags: Mapping[str, str]) -> Record:
         last_pass=_number(tags.get(LAST_PASS, "")),
         paused_until=_paused(tags.get(PAUSED, "")),
         floors={key.removeprefix(FLOOR): floor for key, text in tags.items() if (floor := _floor(key, text))},
+        failed={key.removeprefix(FAILED): one for key, text in tags.items() if (one := _failed(key, text))},
         ghosts={int(key.removeprefix(GHOST)): since for key, text in tags.items() if (since := _ghost(key, text))},
         devices={
             key.removeprefix(DEVICE): since
@@ -76,6 +111,11 @@ def read_record(tags: Mapping[str, str]) -> Record:
         },
         told=read_told(tags),
     )
+
+
+def failed_tag(pool: str, failed: FailedCreates | None) -> dict[str, str | None]:
+    """The change of tags that counts a pool's failed creates, or forgets them."""
+    return {f"{FAILED}{pool}": None if failed is None else f"{failed.count}.{failed.last}"}
 
 
 def floor_tag(pool: str, floor: Floor) -> dict[str, str | None]:
@@ -111,6 +151,13 @@ def _floor(key: str, text: str) -> Floor | None:
     if not key.startswith(FLOOR) or not machines.isdigit() or not until.isdigit():
         return None
     return Floor(int(machines), int(until))
+
+
+def _failed(key: str, text: str) -> FailedCreates | None:
+    count, _, last = text.partition(".")
+    if not key.startswith(FAILED) or not count.isdecimal() or not last.isdecimal() or len(last) > EPOCH_DIGITS:
+        return None
+    return FailedCreates(int(count), int(last))
 
 
 def _ghost(key: str, text: str) -> int | None:

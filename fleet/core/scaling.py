@@ -55,7 +55,8 @@ def plan_scale(
         here.kept = {one.name: into_service(one, wanted_of(wanted, one.name, pool.name), now) for one in here.mine}
         changes += _pool(here)
         least = here.size.wanted - here.taken_back + here.useless
-        changes += missing(inventory, pool, machines, seen, catalog, least, f" ({here.size.reason})")
+        made = missing(inventory, pool, machines, seen, catalog, least, f" ({here.size.reason})")
+        changes += [_unless_it_rests(change, record, seen.at) for change in made]
     # All that no pool has spoken for. A name that is about to get a server again is no ghost any more.
     told = {change.machine for change in changes}
     changes += [_unwanted(m, inventory, seen.at, record) for m in machines if m.name not in told]
@@ -256,6 +257,16 @@ def _ghost(machine: Machine, at: datetime, record: Record) -> Change:
         steps = (Step.NOTE_GHOST,) if None in since else ()
         return Change(Verb.KEEP, machine.name, "", f"{what}: removed by a later pass", steps)
     return Change(Verb.REMOVE, machine.name, "", f"{what}, offline", (Step.FORGET_GHOST,))
+
+
+def _unless_it_rests(change: Change, record: Record, at: datetime) -> Change:
+    """A person who types ``fleet up`` always tries."""
+    until = record.rests(change.pool, at)
+    if change.verb is not Verb.CREATE or until is None:
+        return change
+    failed = f"the last {record.failed[change.pool].count} creates of pool {change.pool} have failed"
+    reason = f"not created: {failed}; tried again after {until:%H:%M} UTC"
+    return replace(change, verb=Verb.LIMIT, reason=reason, steps=(), hint=f"fleet up {change.pool}")
 
 
 def _only_down(change: Change) -> Change:

@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.core.record import Floor, Record, floor_tag, ghost_tag, paused_tag, read_record, with_floors
+from fleet.core.record import (
+    FailedCreates,
+    Floor,
+    Record,
+    failed_tag,
+    floor_tag,
+    ghost_tag,
+    paused_tag,
+    read_record,
+    with_floors,
+)
 from tests.core.builders import NOW, inventory, pool
 
 EPOCH = int(NOW.timestamp())
@@ -15,6 +25,19 @@ EPOCH = int(NOW.timestamp())
 def kept(change: dict[str, str | None]) -> dict[str, str]:
     """The tags after this change of none."""
     return {key: value for key, value in change.items() if value is not None}
+
+
+def test_failed_creates_are_counted_in_a_row_and_passes_rest_after_a_few() -> None:
+    at = NOW
+    failed = FailedCreates(0, 0)
+    for n in range(1, 5):
+        failed = failed.one_more(at)
+        record = read_record({key: value or "" for key, value in failed_tag("build", failed).items()})
+        assert record.failed == {"build": FailedCreates(n, int(at.timestamp()))}
+        assert (record.rests("build", at) is not None) == (n >= 3)
+        assert record.rests("test", at) is record.rests("build", at + timedelta(minutes=30)) is None
+        at += timedelta(minutes=5)
+    assert failed.one_more(at + timedelta(hours=7)).count == 1
 
 
 def test_no_tags_are_an_empty_record() -> None:

@@ -95,3 +95,27 @@ def test_a_machine_that_was_taken_back_serves_again(can_disable: bool) -> None:
         world.process(TWO).scale()
         world.process(TWO).scale()
         assert_in_service(world, "ci-build-1", "ci-build-2")
+
+
+def test_creates_that_fail_are_counted_stop_after_a_few_and_a_person_always_tries() -> None:
+    world = FakeWorld()
+    places = [(kind, place) for kind in ("cx33", "cx43") for place in ("fsn1", "nbg1")]
+    world.project.room.update(dict.fromkeys(places, 0))
+    asked = [orders(world, "scale") for _ in range(5)]
+    assert [one > 0 for one in asked] == [True, True, True, False, False]
+    assert orders(world, "up") > 0
+    for _ in range(5):
+        assert orders(world, "scale") == 0
+    assert orders(world, "scale") > 0  # half an hour after the last that failed
+    world.project.room.clear()
+    assert orders(world, "up") == 1
+    assert not any(key.startswith("failed-") for tags in world.project.firewalls.values() for key in tags)
+    assert_in_service(world, "ci-build-1")
+
+
+def orders(world: FakeWorld, command: str) -> int:
+    """How many servers one run of a command has ordered; five minutes go by."""
+    process = world.process()
+    {"scale": process.scale, "up": process.up}[command]()
+    world.clock.sleep(300)
+    return process.calls.log.count("cloud.create_server")

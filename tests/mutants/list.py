@@ -31,6 +31,45 @@ EMPTIED = "EMPTIED = (Step.ASK_REPAIR, Step.CORDON, Step.EMPTY, Step.STOP, Step.
 
 MUTANTS = (
     Mutant(
+        "repair has no memory",
+        "fleet/core/rungs.py",
+        "    return Tried(Rung(word), at) if word in set(Rung) and at is not None else None",
+        "    return None",
+        "a runner that does not come online is restarted for ever, and nothing else is tried",
+        engine=True,
+    ),
+    Mutant(
+        "repair climbs while it is busy",
+        LIFECYCLE,
+        "EMPTIED_AND_NOTED = (Step.ASK_REPAIR, Step.CORDON, Step.EMPTY, Step.NOTE_RUNG, Step.STOP, Step.STILL_EMPTY)",
+        "EMPTIED_AND_NOTED = (Step.ASK_REPAIR, Step.NOTE_RUNG, Step.STOP)",
+        "a job that has just come dies with the restart",
+        engine=True,
+    ),
+    Mutant(
+        "a new machine is bought while something is left to be tried",
+        "fleet/core/scaling.py",
+        "            return self.kept[machine.name].verb is Verb.REFUSE",
+        "            return True",
+        "each broken machine costs a second one",
+        engine=True,
+    ),
+    Mutant(
+        "rungs have no grace",
+        "fleet/core/repair.py",
+        "now.at < tried.at + GRACE[tried.rung]:",
+        "now.at < tried.at:",
+        "what would have helped in a minute is followed by a rebuild",
+        engine=True,
+    ),
+    Mutant(
+        "reset once more by a second operator",
+        CREATE,
+        "any(server.tags.get(tag) != seen.tags.get(tag) for tag in (Tag.SUSPECT, Tag.REPAIR))",
+        "False",
+        "two operators take the power away one after the other",
+    ),
+    Mutant(
         "cordon skipped",
         LIFECYCLE,
         OUT,
@@ -104,9 +143,9 @@ MUTANTS = (
     ),
     Mutant(
         "grace ignored",
-        CREATE,
-        "if silent < BOOT_GRACE.total_seconds():",
-        "if silent < 0:",
+        "fleet/core/plan_repair.py",
+        "waits = since is not None and not now.asked and now.at < since + BOOT_GRACE",
+        "waits = False",
         "a host that was silent for a moment loses its power",
     ),
     Mutant(

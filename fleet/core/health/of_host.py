@@ -6,6 +6,7 @@ from datetime import timedelta
 from fleet.core.doctor import CLOCK_FAILS, CLOCK_WARNS
 from fleet.core.facts import Disk, HostFacts
 from fleet.core.health.values import Finding, Severity, Trouble, View, mended_later
+from fleet.core.inventory import Reboot
 from fleet.core.machine import Machine, Phase
 from fleet.core.setup import HOME, LOAD_GUARD, HostWanted, drift, is_flushed, registered_at
 from fleet.core.tailnet import Standing, standing
@@ -41,11 +42,20 @@ def of_host(machine: Machine, facts: HostFacts, view: View) -> Iterator[Finding]
         yield Finding(Trouble.GUARD, Severity.ERROR, machine.name, sentence, "fleet up")
     if facts.reboot_needed:
         sentence = f"its updates ask for a reboot{mended_later(machine)}"
-        yield Finding(Trouble.REBOOT, Severity.NOTE, machine.name, sentence, f"fleet drain {machine.name}, then reboot")
+        yield Finding(Trouble.REBOOT, Severity.NOTE, machine.name, sentence, _reboot_hint(machine, view))
     wanted = view.wanted(machine)
     if wanted is not None and facts.registration is not None:
         yield from _tailnet(machine, facts, wanted)
         yield from _drift(machine, facts, wanted)
+
+
+def _reboot_hint(machine: Machine, view: View) -> str:
+    by_us = machine.static is None and view.inventory.upkeep.reboot is Reboot.WHEN_IDLE
+    return (
+        f"a pass does it when it is idle; now: fleet repair {machine.name}"
+        if by_us
+        else f"fleet drain {machine.name}, then reboot"
+    )
 
 
 def _disks(machine: Machine, facts: HostFacts, view: View) -> Iterator[Finding]:

@@ -19,7 +19,7 @@ from fleet.core.secret import Secret
 from fleet.core.serving import networks_of
 from fleet.core.ssh_key import sshkey_tag
 from fleet.core.tailnet import settings_for
-from fleet.engine import firewall, preflight
+from fleet.engine import failed_creates, firewall, preflight
 from fleet.engine.steps import leave, tailnet
 from fleet.engine.wait import wait_for
 from fleet.engine.work import Work
@@ -40,9 +40,14 @@ def create(work: Work) -> None:
             work.is_new = True
         except NameTaken:
             found = _existing(work)
+        except CloudError:
+            failed_creates.count(work)
+            raise
     if found is None:
         raise CloudError(f"could not create {work.name}: its name is taken and yet not to be found")
     work.server = found
+    if work.is_new:
+        failed_creates.forget(work)
 
 
 def _existing(work: Work) -> Server | None:
