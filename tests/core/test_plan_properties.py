@@ -9,7 +9,7 @@ from fleet.core.change import Plan, Verb
 from fleet.core.errors import HostSilent
 from fleet.core.inventory import Inventory
 from fleet.core.lifecycle import Step
-from fleet.core.machine import Phase, join
+from fleet.core.machine import Asker, Phase, join
 from fleet.core.names import Tag, is_ours, read_server_name
 from fleet.core.observation import Observation
 from fleet.core.plan import plan_down, plan_up
@@ -100,12 +100,35 @@ def test_up_does_not_stop_a_runner_that_works(of: Inventory, seen: Observation, 
 
 @thorough
 @worlds
-def test_a_server_is_reset_or_rebuilt_only_when_it_was_asked_and_silent(
+def test_a_server_is_reset_or_rebuilt_only_when_it_is_silent_or_has_been_emptied_and_stopped(
     of: Inventory, seen: Observation, add: int
 ) -> None:
+    rows = {machine.name: machine for machine in join(of, seen)}
     for change in up(of, seen, add).todo:
-        if {Step.RESET, Step.REBUILD} & set(change.steps):
-            assert isinstance(seen.hosts.get(change.machine), HostSilent)
+        for step in {Step.RESET, Step.REBUILD} & set(change.steps):
+            machine = rows[change.machine]
+            assert not machine.jobs
+            if machine.facts is None:
+                assert isinstance(machine.host, HostSilent)
+                continue
+            before = change.steps[: change.steps.index(step)]
+            assert {Step.CORDON, Step.EMPTY, Step.STOP, Step.STILL_EMPTY} <= set(before)
+            assert not machine.facts.tasks
+
+
+@thorough
+@worlds
+def test_no_rung_is_climbed_on_a_machine_with_a_job_or_one_that_a_person_keeps(
+    of: Inventory, seen: Observation, add: int
+) -> None:
+    rows = {machine.name: machine for machine in join(of, seen)}
+    for change in up(of, seen, add).todo:
+        if change.rung is not None:
+            machine = rows[change.machine]
+            assert not machine.jobs
+            assert not (machine.facts and machine.facts.tasks)
+            assert machine.asker is not Asker.PERSON
+            assert machine.phase not in {Phase.HELD, Phase.PAUSED, Phase.BUSY}
 
 
 @thorough

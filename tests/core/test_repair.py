@@ -16,8 +16,8 @@ from fleet.core.machine import join
 from fleet.core.names import Tag
 from fleet.core.observation import HostSeen, Job, Observation, Runner, Server
 from fleet.core.plan import plan_repair, plan_up
-from fleet.core.repair import LADDER, WORDS, Now, after, turn
-from fleet.core.rungs import GRACE, HARD, WELL, Rung, Tried, read_silent_since, read_tried, tried_tag
+from fleet.core.repair import LADDER, WORDS, Now, after, rungs_for, turn
+from fleet.core.rungs import GRACE, HARD, ORDER, WELL, Rung, Tried, read_silent_since, read_tried, tried_tag
 from tests.core.builders import (
     NOW,
     catalog,
@@ -376,9 +376,10 @@ def test_each_rung_is_climbed_at_most_once_and_the_climb_ends(
 
 
 def test_every_trouble_has_a_ladder_that_ends_with_a_person_and_static_hosts_keep_their_power() -> None:
-    for of in LADDER.values():
+    for trouble, of in LADDER.items():
+        assert of == tuple(sorted(of, key=ORDER.index))
         assert turn(of, Tried(of[-1], NOW), Now(NOW + timedelta(days=1))) == turn((), None, Now(NOW))
-        assert set(of) & HARD
+        assert not set(rungs_for(trouble, frozenset(), static=True)) & (HARD | {Rung.REBOOT})
 
 
 def test_a_row_remembers_on_a_server_and_on_a_static_host_alike() -> None:

@@ -48,7 +48,7 @@ def test_reboots_can_be_left_to_a_person() -> None:
         ("disk_full = 80", "upkeep.disk_full: 80 is not above disk_warning (more than 80)"),
         ('disk_full = "92%"', "upkeep.disk_full: must be a whole number, not text"),
         ('updates = "no"', "upkeep.updates: must be true or false, not text"),
-        ('reboot = "now"', 'upkeep.reboot: "now" is not one of "when-idle", "never"'),
+        ('reboot = "now"', 'upkeep.reboot: "now" is unknown (known: when-idle, never)'),
         ("clean_afer = 60", 'upkeep.clean_afer: is an unknown key (did you mean "clean_after"?)'),
     ],
 )  # fmt: skip

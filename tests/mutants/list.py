@@ -129,7 +129,7 @@ MUTANTS = (
     ),
     Mutant(
         "repaired without being emptied",
-        "fleet/core/plan.py",
+        "fleet/core/plan_service.py",
         "steps = (*EMPTIED, *BACK) if any(one.restarts for one in found) else MEND",
         "steps = BACK",
         "a changed inventory kills jobs",
@@ -179,15 +179,15 @@ MUTANTS = (
     Mutant(
         "never uncordoned",
         LIFECYCLE,
-        "BACK = (*MEND, Step.REGISTER, Step.UNCORDON, Step.START,",
-        "BACK = (*MEND, Step.REGISTER, Step.START,",
+        "BACK_AS_IT_WAS = (Step.UNCORDON, Step.START,",
+        "BACK_AS_IT_WAS = (Step.START,",
         "a repaired machine gets no job ever again",
     ),
     Mutant(
         "taken back without a restart",
         LIFECYCLE,
-        "TAKE_BACK_EMPTY = (\n    *EMPTIED,\n",
-        "TAKE_BACK_EMPTY = (\n    Step.ASK_REPAIR,\n",
+        "TAKE_BACK_EMPTY = (*EMPTIED, ",
+        "TAKE_BACK_EMPTY = (Step.ASK_REPAIR, ",
         'a runner that was told "nothing for you" does not hear of the jobs that wait',
     ),
     Mutant(
@@ -272,7 +272,7 @@ MUTANTS = (
     ),
     Mutant(
         "guard waits for an idle machine",
-        "fleet/core/plan.py",
+        "fleet/core/plan_service.py",
         "if machine.facts and is_flushed(machine.facts)",
         "if False",
         "the jobs of a busy machine go on reaching its user data",
