@@ -9,6 +9,10 @@ from fleet.core.tailnet import TailnetFacts
 __all__ = ["Disk", "HandMade", "HostFacts", "Memory", "Registration", "RunnerContainer"]
 
 
+TO_LISTEN = 60
+"""Seconds that a runner may take until its cache answers."""
+
+
 @dataclass(frozen=True, slots=True)
 class Registration:
     """The ``.runner`` file, without its token. ``id`` is Gitea's REST id of the runner."""
@@ -126,6 +130,13 @@ class HostFacts:
     hand_made: tuple[HandMade, ...] = ()
     processes: tuple[str, ...] = ()
     port_users: tuple[str, ...] = ()
+
+    @property
+    def cache_silent(self) -> bool:
+        """Whether a runner runs that has had its time to listen, and its cache does not answer."""
+        if self.cache_answers is not False or self.container is None or not self.container.running:
+            return False
+        return self.clock - self.container.started >= TO_LISTEN
 
     @property
     def booted(self) -> bool:

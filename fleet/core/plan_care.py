@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from fleet.core.change import Change, Verb
 from fleet.core.facts import HostFacts
-from fleet.core.health import Trouble
+from fleet.core.health import IN_GENERAL, Trouble
 from fleet.core.inventory import Inventory, Pool, Reboot, Upkeep
 from fleet.core.labels import matches, names
 from fleet.core.machine import Machine, Phase
@@ -15,9 +15,6 @@ from fleet.core.observation import JobState, Observation
 from fleet.core.plan_repair import repaired
 from fleet.core.repair import STEPS, Now
 from fleet.core.rungs import Rung, read_tried
-
-TO_LISTEN = 60
-"""Seconds that a runner may take until its cache answers."""
 
 SERVES = frozenset({Phase.IDLE, Phase.BUSY})
 
@@ -29,8 +26,8 @@ def cared_for(machine: Machine, facts: HostFacts, now: Now) -> Change | None:
     """
     if is_full(facts, now.upkeep):
         return _told(_room(machine, now))
-    if facts.cache_answers is False and not _is_young(facts):
-        return _told(repaired(machine, Trouble.CACHE, "the cache of jobs does not answer", now))
+    if facts.cache_silent:
+        return _told(repaired(machine, Trouble.CACHE, IN_GENERAL[Trouble.CACHE], now))
     return None
 
 
@@ -43,12 +40,7 @@ def _room(machine: Machine, now: Now) -> Change:
     """A rebuild only of what a clean-up did not help: not of what something else was tried on."""
     tried = read_tried(machine.tags)
     useless = {Rung.REBUILD} if tried is not None and tried.rung is not Rung.CLEAN else set()
-    return repaired(machine, Trouble.DISK, "its disk is full", now, useless=frozenset(useless))
-
-
-def _is_young(facts: HostFacts) -> bool:
-    container = facts.container
-    return container is None or not container.running or facts.clock - container.started < TO_LISTEN
+    return repaired(machine, Trouble.DISK, IN_GENERAL[Trouble.DISK], now, useless=frozenset(useless))
 
 
 def _told(change: Change) -> Change:
@@ -60,11 +52,12 @@ def rebooted(machine: Machine, now: Now) -> Change | None:
     told, and not rebooted again."""
     tried = read_tried(machine.tags)
     if tried is not None and tried.rung is Rung.REBOOT:
-        reason = f"asks for a reboot, also after one at {tried.at:%H:%M} UTC"
+        reason = f"{IN_GENERAL[Trouble.REBOOT]}, also after one at {tried.at:%H:%M} UTC"
         return change_of(Verb.KEEP, machine, reason, steps=(), hint=f"fleet ssh {machine.name}")
     if tried is not None or machine.name not in now.may_reboot:
         return None
-    change = change_of(Verb.REPAIR, machine, "its updates ask for a reboot, and it is idle", steps=STEPS[Rung.REBOOT])
+    reason = f"{IN_GENERAL[Trouble.REBOOT]}, and it is idle"
+    change = change_of(Verb.REPAIR, machine, reason, steps=STEPS[Rung.REBOOT])
     return replace(change, rung=Rung.REBOOT)
 
 

@@ -257,6 +257,21 @@ def test_what_was_tried_and_what_is_waited_for_is_told_with_the_cause() -> None:
     assert one.hint == "not to wait: fleet repair ci-build-1"
 
 
+def test_a_reboot_that_did_not_help_is_told_once() -> None:
+    tags = {"repair": f"reboot.{int(CLOCK) - 600}"}
+    observation = look(server(tags=tags), runner(), host=facts(reboot_needed=True))
+    (one,) = findings_of(inventory(), observation, wanted())
+    assert (one.trouble, one.hint) == (Trouble.REBOOT, "fleet ssh ci-build-1")
+    assert one.sentence == "its updates ask for a reboot, also after one at 11:50 UTC"
+
+
+def test_what_the_plan_does_with_a_full_disk_and_a_silent_cache_is_told_with_them() -> None:
+    for what, trouble in (({"disks": disk(95)}, Trouble.DISK), ({"cache_answers": False}, Trouble.CACHE)):
+        (one,) = found(facts(**what))
+        assert one.trouble is trouble
+        assert ": next is " in one.sentence
+
+
 def test_at_the_end_of_the_ladder_a_person_is_told_the_cause_and_what_was_tried() -> None:
     one = in_repair(f"rebuild.{int(CLOCK) - 7200}", facts(docker="", docker_active=False, container=None))
     assert (one.trouble, one.severity) == (Trouble.DOCKER_DOWN, Severity.ERROR)

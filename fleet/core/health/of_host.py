@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from fleet.core.doctor import CLOCK_FAILS, CLOCK_WARNS
 from fleet.core.facts import Disk, HostFacts
-from fleet.core.health.values import Finding, Severity, Trouble, View, mended_later
+from fleet.core.health.values import IN_GENERAL, Finding, Severity, Trouble, View, mended_later
 from fleet.core.inventory import Reboot
 from fleet.core.machine import Machine, Phase
 from fleet.core.setup import HOME, LOAD_GUARD, HostWanted, drift, is_flushed, registered_at
@@ -56,6 +56,13 @@ def _reboot_hint(machine: Machine, view: View) -> str:
         if by_us
         else f"fleet drain {machine.name}, then reboot"
     )
+
+
+def _reboot(machine: Machine, view: View) -> Finding:
+    by_itself = view.inventory.upkeep.reboot is Reboot.WHEN_IDLE and machine.static is None
+    hint = "fleet up, once it is idle" if by_itself else f"fleet drain {machine.name}, then reboot it"
+    sentence = f"{IN_GENERAL[Trouble.REBOOT]}{mended_later(machine)}"
+    return Finding(Trouble.REBOOT, Severity.NOTE, machine.name, sentence, hint)
 
 
 def _disks(machine: Machine, facts: HostFacts, view: View) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from fleet.core.docker_seen import RunnerContainer
 from fleet.core.facts import HostFacts
-from fleet.core.health.values import Finding, Severity, Trouble, View, mended_later
+from fleet.core.health.values import IN_GENERAL, Finding, Severity, Trouble, View, mended_later
 from fleet.core.known_bad import known_bad
 from fleet.core.machine import Machine, Phase
 from fleet.core.runner_version import read_runner
@@ -15,9 +15,6 @@ RESTARTS = 3
 
 JUST_NOW = 600
 """Seconds after its start in which a runner with so many restarts is not believed to stay."""
-
-TO_LISTEN = 60
-"""Seconds that a runner may take until its cache answers."""
 
 _MAY_BE_STOPPED = frozenset({Phase.DRAINING, Phase.DRAINED, Phase.HELD})
 
@@ -41,8 +38,7 @@ def of_runner(machine: Machine, facts: HostFacts, view: View) -> Iterator[Findin
     elif container is not None and machine.runner is not None and not machine.runner.online:
         sentence = "its runner runs, and Gitea does not hear from it"
         yield Finding(Trouble.OFFLINE, Severity.ERROR, machine.name, sentence, f"fleet logs {machine.name}")
-    if container is not None and container.running:
-        yield from _cache(machine, facts, container, view)
+    yield from _cache(machine, facts, view)
 
 
 def _set_up_was_cut(machine: Machine, facts: HostFacts) -> bool:
@@ -105,13 +101,11 @@ def _ended(container: RunnerContainer) -> str:
     return f", it ended with {container.exit_code}{why}" if container.exit_code or container.killed else ""
 
 
-def _cache(machine: Machine, facts: HostFacts, container: RunnerContainer, view: View) -> Iterator[Finding]:
-    young = container.started and facts.clock - container.started < TO_LISTEN
+def _cache(machine: Machine, facts: HostFacts, view: View) -> Iterator[Finding]:
     wanted = view.wanted(machine)
-    if facts.cache_answers is not False or young or wanted is None:
-        return
-    sentence = f"the cache of jobs does not answer at {wanted.jobs.cache}{mended_later(machine)}"
-    yield Finding(Trouble.CACHE, Severity.WARNING, machine.name, sentence, f"fleet logs {machine.name}")
+    if facts.cache_silent and wanted is not None:
+        sentence = f"{IN_GENERAL[Trouble.CACHE]} at {wanted.jobs.cache}{mended_later(machine)}"
+        yield Finding(Trouble.CACHE, Severity.WARNING, machine.name, sentence, f"fleet logs {machine.name}")
 
 
 def _repair(machine: Machine) -> str:
