@@ -185,6 +185,24 @@ class _Dial:
             ssh_channel.end(self._channel)
 
 
+class _Socket:
+    """What is used of a socket, as a channel has it. Closed it is by the dial alone: a connection closes its socket as
+    soon as an answer says that it is the last one, and reads the answer only then."""
+
+    def __init__(self, channel: paramiko.Channel) -> None:
+        self._channel = channel
+        self.sendall = channel.sendall
+        self.settimeout = channel.settimeout
+        self.makefile = channel.makefile
+
+    @property
+    def is_open(self) -> bool:
+        return not self._channel.closed
+
+    def close(self) -> None:
+        """Nothing yet."""
+
+
 class _Connection(HTTPConnection):
     """HTTP over the channel. urllib3 asks a socket whether it is readable to know that it is closed; a channel says."""
 
@@ -193,12 +211,11 @@ class _Connection(HTTPConnection):
         self._dial = dial
 
     def connect(self) -> None:
-        self.sock = self._dial.open()  # what is used of a socket, a channel has
+        self.sock: Any = _Socket(self._dial.open())
 
     @property
     def is_connected(self) -> bool:
-        channel: Any = self.sock
-        return channel is not None and not channel.closed
+        return self.sock is not None and self.sock.is_open
 
 
 class _Pool(urllib3.HTTPConnectionPool):
