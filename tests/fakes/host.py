@@ -83,6 +83,7 @@ class FakeHost:
     def __init__(self, clock: FakeClock, gitea: Instance, host_key: str, login: str, network: Network) -> None:
         self.mute = ""
         self._deaf = ""
+        self._undeclared: RunnerProcess | None = None
         self.full = self.asks_for_reboot = False
         self.refuses_login_until = 0.0
         self.other_key_until = 0.0
@@ -217,6 +218,7 @@ class FakeHost:
         if process is None:
             return
         if self.reaches_gitea:
+            self._declare()
             self._gitea.heard_of(process)
         if not process.polls and not self._gitea.running_on(process):
             process.alive = container.running = False
@@ -317,8 +319,15 @@ class FakeHost:
         before, container.process = container.process.id, self._process()
         self._cured("restart" if container.process.id == before else "register")
         container.running, container.by_hand, container.returns = True, False, False
+        self._undeclared = container.process
         if self.reaches_gitea:
-            self._gitea.started(container.process)
+            self._declare()
+
+    def _declare(self) -> None:
+        """A runner says its labels when it first reaches Gitea, however long that takes it."""
+        if self._undeclared is not None and self._undeclared is self.process:
+            self._gitea.started(self._undeclared)
+        self._undeclared = None
 
     def _process(self) -> RunnerProcess:
         """The runner reads who it is from ``.runner``, and what it does from its configuration."""
