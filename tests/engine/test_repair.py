@@ -92,11 +92,10 @@ def test_a_person_climbs_one_rung_with_each_word_and_begins_anew_after_the_last(
     assert_in_service(world, NAME)
 
 
-def test_a_job_that_comes_in_the_middle_ends_well_and_the_rung_is_not_used_up() -> None:
+@pytest.mark.parametrize("before", [None, Rung.RESTART])
+def test_a_job_that_comes_in_the_middle_ends_well_and_the_rung_is_not_used_up(before: Rung | None) -> None:
     for number in call_numbers():
-        world = in_service()
-        world.host(NAME).deaf = "always"
-        world.clock.sleep(120)
+        world = deaf("always", tried=before)
         process = world.process()
 
         def job(world: FakeWorld = world) -> None:

@@ -42,7 +42,7 @@ MUTANTS = (
         "repair climbs while it is busy",
         LIFECYCLE,
         "EMPTIED_AND_NOTED = (Step.ASK_REPAIR, Step.CORDON, Step.EMPTY, Step.NOTE_RUNG, Step.STOP, Step.STILL_EMPTY)",
-        "EMPTIED_AND_NOTED = (Step.ASK_REPAIR, Step.NOTE_RUNG, Step.STOP)",
+        "EMPTIED_AND_NOTED = (Step.ASK_REPAIR, Step.NOTE_RUNG)",
         "a job that has just come dies with the restart",
         engine=True,
     ),
