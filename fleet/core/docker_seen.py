@@ -13,6 +13,12 @@ OF_TASKS = "GITEA-ACTIONS-TASK-"
 RUNS = frozenset({"running", "paused", "restarting", "removing"})
 """States in which Docker itself lists a container without being asked for all."""
 
+MANY_LEFTOVERS = 50
+"""Volumes, networks and containers that jobs have left, from which on nobody cleans up."""
+
+MANY_NETWORKS = 25
+"""Each job makes one, and Docker has addresses for so many and no more (docker.address_pool)."""
+
 _RUNNER_IMAGES = ("act_runner", "gitea/runner", "gitea-runner", "forgejo/runner")
 
 
@@ -100,6 +106,11 @@ class Leftovers:
 
     def __len__(self) -> int:
         return len(self.containers) + len(self.volumes) + len(self.networks)
+
+    @property
+    def many(self) -> bool:
+        """Whether it is so much that nobody seems to clean up."""
+        return len(self) >= MANY_LEFTOVERS or len(self.networks) >= MANY_NETWORKS
 
     @property
     def oldest(self) -> int:

@@ -26,6 +26,8 @@ def cared_for(machine: Machine, facts: HostFacts, now: Now) -> Change | None:
     """
     if is_full(facts, now.upkeep):
         return _told(_room(machine, now))
+    if facts.leftovers.many:
+        return _told(repaired(machine, Trouble.LEFTOVERS, IN_GENERAL[Trouble.LEFTOVERS], now))
     if facts.cache_silent:
         return _told(repaired(machine, Trouble.CACHE, IN_GENERAL[Trouble.CACHE], now))
     return None

@@ -24,13 +24,14 @@ LADDER: dict[Trouble, tuple[Rung, ...]] = {
     Trouble.LOST: (Rung.RESET, Rung.REBUILD),
     Trouble.UNFINISHED: (Rung.RESET, Rung.REBUILD),
     Trouble.DISK: (Rung.CLEAN, Rung.REBUILD),
+    Trouble.LEFTOVERS: (Rung.CLEAN,),
     Trouble.CACHE: (Rung.RESTART,),
 }
 """What can help, by trouble. What cannot is not there: nothing but its power reaches a host that is silent."""
 
 STEPS: dict[Rung, tuple[Step, ...]] = {
     Rung.REBOOT: (*EMPTIED, Step.REBOOT, Step.BOOT, *BACK),
-    Rung.CLEAN: (Step.NOTE_RUNG, Step.CLEAN),
+    Rung.CLEAN: (*EMPTIED_AND_NOTED, Step.CLEAN, *BACK_AS_IT_WAS),
     Rung.RESTART: (*EMPTIED_AND_NOTED, *BACK_AS_IT_WAS),
     Rung.SET_UP: (*EMPTIED_AND_NOTED, *BACK),
     Rung.REGISTER: (*EMPTIED_AND_NOTED, *BACK_RENEWED),

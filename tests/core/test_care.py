@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from fleet.core.change import Change, Verb
+from fleet.core.docker_seen import Leftovers, Made
 from fleet.core.facts import Disk, HostFacts, Registration
 from fleet.core.inventory import Inventory, Reboot, Upkeep
 from fleet.core.lifecycle import EMPTIED, Step
@@ -23,6 +24,9 @@ NAME = "ci-build-1"
 OLD = NOW - timedelta(minutes=20)
 FULL = (Disk("/var/lib/docker", 100, 8),)
 NO_INODES = (Disk("/", 100, 50, inodes=100, inodes_free=8),)
+
+
+LEFT = Leftovers(volumes=tuple(Made(f"GITEA-ACTIONS-TASK-{n}-env") for n in range(50)))
 
 
 def tried(rung: Rung, minutes: float = 20) -> dict[str, str]:
@@ -55,6 +59,8 @@ def one(host: HostFacts, tags: dict[str, str] | None = None, *more: Job, of: Inv
         (facts(disks=FULL), tried(Rung.REBUILD), None),
         (facts(disks=FULL), tried(Rung.RESTART), None),
         (facts(disks=(Disk("/", 100, 9),)), {}, None),
+        (facts(leftovers=LEFT), {}, Rung.CLEAN),
+        (facts(leftovers=LEFT), tried(Rung.CLEAN), None),
         (runs_since(60), {}, Rung.RESTART),
         (runs_since(59), {}, None),
         (runs_since(60), tried(Rung.RESTART), None),
@@ -82,7 +88,7 @@ def test_what_does_not_go_is_told_and_not_tried_for_ever(host: HostFacts) -> Non
 def test_a_full_disk_goes_before_the_runner_that_is_offline_for_it() -> None:
     as_wanted = {Tag.SETUP: wanted().fingerprint}
     found = up(server(tags=as_wanted), runner(online=False), ci_build_1=facts(disks=FULL))[NAME]
-    assert (found.rung, found.steps) == (Rung.CLEAN, (Step.NOTE_RUNG, Step.CLEAN))
+    assert (found.rung, found.steps) == (Rung.CLEAN, plain(STEPS[Rung.CLEAN]))
     next_one = up(server(tags=as_wanted | tried(Rung.CLEAN)), runner(online=False), ci_build_1=facts(disks=FULL))[NAME]
     assert next_one.rung is Rung.RESTART
 

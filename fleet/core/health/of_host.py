@@ -17,12 +17,6 @@ LITTLE_MEMORY = 5
 BUSY_LOAD = 4
 """Programs that wait for each core, from which on it is worth a word."""
 
-MANY_LEFTOVERS = 50
-"""Volumes, networks and containers that jobs have left, from which on nobody cleans up."""
-
-MANY_NETWORKS = 25
-"""Each job makes one, and Docker has addresses for so many and no more (docker.address_pool)."""
-
 OVER_TIME = timedelta(minutes=10)
 """How long past its limit the runner may take to end a job."""
 
@@ -108,7 +102,7 @@ def _smaller(machine: Machine) -> str:
 
 def _leftovers(machine: Machine, facts: HostFacts) -> Iterator[Finding]:
     left = facts.leftovers
-    if len(left) < MANY_LEFTOVERS and len(left.networks) < MANY_NETWORKS:
+    if not left.many:
         return
     kinds = {"containers": left.containers, "volumes": left.volumes, "networks": left.networks}
     told = ", ".join(f"{len(found)} {kind}" for kind, found in kinds.items() if found)

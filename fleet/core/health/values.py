@@ -66,6 +66,7 @@ class Trouble(StrEnum):
 IN_GENERAL = {
     Trouble.CACHE: "the cache of jobs does not answer",
     Trouble.DISK: "its disk is full",
+    Trouble.LEFTOVERS: "jobs have left much behind",
     Trouble.INODES: "its disk is full",
     Trouble.REBOOT: "its updates ask for a reboot",
 }
