@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test fast thorough e2e bench pictures mutants reference docker tailnet prometheus clean
+.PHONY: demo test fast thorough e2e bench pictures faults mutants reference docker tailnet prometheus clean
 
 demo: .venv/ready docker
 	$(BIN)/fleet lab demo
@@ -31,6 +31,10 @@ bench: .venv/ready docker
 # The real commands over made-up fleets, as SVG; a fast test says when they are out of date.
 pictures: .venv/ready
 	$(BIN)/python -m tests.pictures
+
+# Faults made on a machine of the lab: how long until each is found, and repaired. Writes docs/faults.md.
+faults: .venv/ready docker
+	$(BIN)/python -m tests.faults
 
 # Deliberate faults in the code, each of which some test must catch.
 mutants: .venv/ready

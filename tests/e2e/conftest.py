@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from fleet.lab.place import Lab
+from tests import faults
 from tests.e2e.keyboard import Fleet, Person, lab_up, new_fleet
 
 
@@ -48,10 +49,13 @@ def tailnet_programs() -> str:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Nothing is passed over in silence: what could not run is in the last lines, with the reason."""
+    """Nothing is passed over in silence: what could not run is in the last lines, with the reason. So are the seconds
+    that each fault took."""
     for report in terminalreporter.stats.get("skipped", []):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
         terminalreporter.write_line(f"NOT RUN {report.nodeid}: {reason}", red=True)
+    for row in faults.rows_of(terminalreporter.stats.get("passed", [])):
+        terminalreporter.write_line(f"FAULT {' | '.join(faults.cells(row))}")
 
 
 @pytest.fixture

@@ -209,6 +209,50 @@ class Job:
         return self.word()
 
 
+@dataclass(frozen=True)
+class Long:
+    """A job that runs until it is let go."""
+
+    fleet: Fleet
+    job: Job
+    mark: str
+
+    @property
+    def machine(self) -> str:
+        """Whose runner has it; empty while it waits."""
+        return str(self.job.seen().get("runner_name") or "")
+
+    def runs(self) -> bool:
+        return self.job.word() == "in_progress"
+
+    def ends(self) -> str:
+        """Let it go; how it has ended."""
+        touch = (
+            f"for one in $(docker ps -q --filter name=GITEA-ACTIONS-TASK-); do docker exec $one touch {self.mark}; done"
+        )
+        number = int(self.machine.rpartition("-")[2])
+
+        def over() -> bool:
+            self.fleet.inside(f"{touch} 2>/dev/null || true", number=number)
+            return bool(self.job.seen()["status"] == "completed")
+
+        soon(over)
+        return self.job.word()
+
+
+def push_long(fleet: Fleet) -> Long:
+    """A job that does not end by itself."""
+    mark = f"/tmp/over-{secrets.token_hex(4)}"
+    return Long(fleet, fleet.push(f"until test -e {mark}; do sleep 0.2; done"), mark)
+
+
+def running(fleet: Fleet) -> Long:
+    """One more job that has begun somewhere."""
+    job = push_long(fleet)
+    soon(job.runs)
+    return job
+
+
 def new_fleet(person: Person, lab: Lab, *, pool: str = "", name: str = "") -> Fleet:
     """A fleet under a name of its own, not up yet."""
     name = name or f"f{secrets.token_hex(4)}"
@@ -224,6 +268,13 @@ def order_fault(lab: Lab, **order: Any) -> None:
 
 def cancel_faults(lab: Lab) -> None:
     _control(lab, "DELETE", "/_lab/faults")
+
+
+def age(lab: Lab, *, gitea: float = 0, hetzner: float = 0) -> None:
+    """Move the time of the lab's Gitea, or of its Hetzner, by so many seconds, as only stand-ins can."""
+    for url, seconds in ((lab.gitea, gitea), (lab.hetzner.removesuffix("/v1"), hetzner)):
+        if seconds:
+            _call(f"{url}/_lab/age", "POST", {"seconds": seconds}, {})
 
 
 def hetzner_post(lab: Lab, path: str, body: Json) -> Json:

@@ -5,14 +5,24 @@ Jobs run until the test lets them end.
 """
 
 import re
-import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pytest
 
 from fleet.core.lifecycle import LEAVE_AS_SURPLUS, OF_TAILNET, Step
-from tests.e2e.keyboard import Fleet, Job, Json, Person, Typed, lab_up, new_fleet, soon, step_of
+from tests.e2e.keyboard import (
+    Fleet,
+    Json,
+    Long,
+    Person,
+    Typed,
+    lab_up,
+    new_fleet,
+    push_long,
+    running,
+    soon,
+    step_of,
+)
 
 pytestmark = pytest.mark.e2e
 
@@ -60,54 +70,11 @@ def single(place: Fleet) -> Fleet:
     return place
 
 
-@dataclass(frozen=True)
-class Long:
-    """A job that runs until it is let go."""
-
-    fleet: Fleet
-    job: Job
-    mark: str
-
-    @property
-    def machine(self) -> str:
-        """Whose runner has it; empty while it waits."""
-        return str(self.job.seen().get("runner_name") or "")
-
-    def runs(self) -> bool:
-        return self.job.word() == "in_progress"
-
-    def ends(self) -> str:
-        """Let it go; how it has ended."""
-        touch = (
-            f"for one in $(docker ps -q --filter name=GITEA-ACTIONS-TASK-); do docker exec $one touch {self.mark}; done"
-        )
-        number = int(self.machine.rpartition("-")[2])
-
-        def over() -> bool:
-            self.fleet.inside(f"{touch} 2>/dev/null || true", number=number)
-            return bool(self.job.seen()["status"] == "completed")
-
-        soon(over)
-        return self.job.word()
-
-
-def _push(fleet: Fleet) -> Long:
-    mark = f"/tmp/over-{secrets.token_hex(4)}"
-    return Long(fleet, fleet.push(f"until test -e {mark}; do sleep 0.2; done"), mark)
-
-
-def _running(fleet: Fleet) -> Long:
-    """One more job that has begun somewhere."""
-    job = _push(fleet)
-    soon(job.runs)
-    return job
-
-
 def _one_on_each(fleet: Fleet) -> dict[str, Long]:
     """A job on each of two idle machines; those that came to the same one have ended."""
-    jobs = [_running(fleet)]
+    jobs = [running(fleet)]
     while len({job.machine for job in jobs}) < 2:
-        jobs.append(_running(fleet))
+        jobs.append(running(fleet))
     found = {job.machine: job for job in jobs}
     assert all(job.ends() == "success" for job in jobs if job not in found.values())
     return found
@@ -176,13 +143,13 @@ def test_a_held_machine_is_kept_and_a_paused_fleet_is_left_alone(pair: Fleet) ->
 
 @PATCH
 def test_drain_waits_for_the_job_and_enable_brings_a_waiting_job(pair: Fleet) -> None:
-    first = _running(pair)
+    first = running(pair)
     name = first.machine
     with pair.start("drain", name, "--wait") as drain:
         assert drain.stderr is not None
         story = iter(drain.stderr.readline, "")
         assert any(step_of(line).startswith("wait: ") for line in story), "drain names what it waits for"
-        more = [_push(pair) for _ in range(3)]
+        more = [push_long(pair) for _ in range(3)]
         soon(lambda: [job.machine for job in more].count(_other(pair, name)) == 2)
         assert first.ends() == "success"
         out, rest = drain.communicate(timeout=120)
@@ -211,9 +178,9 @@ def _cost(fleet: Fleet) -> list[Json]:
 def test_a_machine_that_a_pass_cordoned_comes_back_for_a_job_that_already_waited(pair: Fleet) -> None:
     _killed_at(pair, Step.EMPTY)
     name = _marked(pair)
-    others = [_running(pair), _running(pair)]
+    others = [running(pair), running(pair)]
     assert {job.machine for job in others} == {_other(pair, name)}, "a cordoned machine gets none"
-    waits = _push(pair)
+    waits = push_long(pair)
     soon(lambda: _verbs(pair)[name] == "take back", seconds=UNTIL_COUNTED)
     assert not waits.machine
 
@@ -245,7 +212,7 @@ def test_a_busy_surplus_machine_is_deferred_and_leaves_later_also_when_killed_at
     assert rows[name]["verdict"] == "deferred"
     assert f"{name} runs job " in rows[name]["text"]
     assert rows[stays]["verdict"] == "kept"
-    late = _running(pair)
+    late = running(pair)
     assert late.machine == stays, "a job that comes while it drains goes elsewhere"
     assert jobs[name].runs()
     assert jobs[name].ends() == "success"
@@ -266,7 +233,7 @@ def test_the_cap_refuses_growth_and_a_floor_keeps_what_was_added(single: Fleet) 
     assert refused.code == 1
     assert "max_eur_per_hour" in refused.said
 
-    jobs = [_running(single), _running(single), _push(single)]
+    jobs = [running(single), running(single), push_long(single)]
     first = jobs[0].machine
     told = soon(lambda: _limited(_rows(single.must("scale", "--json"))), seconds=UNTIL_COUNTED)
     assert told["verdict"] == "kept"
@@ -290,7 +257,7 @@ def _limited(rows: dict[str, Json]) -> Json | None:
 
 @PATCH
 def test_down_by_force_names_the_job_that_dies_before_the_machine_is_gone(pair: Fleet) -> None:
-    job = _running(pair)
+    job = running(pair)
     name = job.machine
     asked = pair.type("down", name, "--force")
     assert asked.code == 2

@@ -1,0 +1,154 @@
+"""Faults that a machine is really made to have: how each comes about, and the name under which ``status`` must tell it.
+
+What stands in for something: servers of the lab share the machine's disk and clock. So Docker's folder gets a small
+disk of its own before it is filled, and a clock is set wrong by a ``date`` that goes before the real one in PATH.
+"""
+
+import selectors
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from fleet.core.health import Trouble
+from fleet.lab.jobs import GiteaClient
+from tests.e2e.keyboard import Fleet
+
+Make = Callable[[Fleet], None]
+CACHE = 8088
+SMALL_DISK = "900m"
+
+BOUND = f"""
+docker kill --signal TERM fleet-runner >/dev/null
+systemctl stop docker.socket docker
+mkdir -p /mnt/small && mount -t tmpfs -o size={SMALL_DISK} tmpfs /mnt/small
+cp -a /var/lib/docker/. /mnt/small && mount --move /mnt/small /var/lib/docker
+systemctl start docker
+"""
+"""Docker's folder on a disk that is soon full."""
+
+CLOSE_CACHE = f"""
+iptables -t nat -S DOCKER | grep -- '--dport {CACHE} ' | sed 's/^-A/-t nat -D/' | xargs --max-lines=1 iptables
+pkill -x docker-proxy
+"""
+"""What leads from the bridge's address into the runner's container is gone; the container goes on."""
+
+FILL_DISK = """
+volume=$(docker volume create GITEA-ACTIONS-TASK-9_WORKFLOW-a_JOB-a-env)
+into=$(docker volume inspect --format '{{.Mountpoint}}' $volume)
+fallocate --length $(($(df --output=avail /var/lib/docker | tail -n 1) - 20000))K $into/left
+"""
+"""By what a job has left."""
+
+LEAVE_VOLUMES = """
+exec python3 - <<'PROGRAM'
+import http.client, json, socket
+to = http.client.HTTPConnection("docker")
+to.sock = socket.socket(socket.AF_UNIX)
+to.sock.connect("/var/run/docker.sock")
+for n in range(1000, 1500):
+    name = f"GITEA-ACTIONS-TASK-{n}_WORKFLOW-old_JOB-old-env"
+    to.request("POST", "/volumes/create", json.dumps({"Name": name}), {"Content-Type": "application/json"})
+    to.getresponse().read()
+PROGRAM
+"""
+
+FAST_CLOCK = """
+printf '#!/bin/sh\\nexec /usr/bin/date --date "+5 minutes" "$@"\\n' >/usr/local/bin/date
+chmod 755 /usr/local/bin/date
+"""
+
+_SSH = "PREROUTING -i eth0 -p tcp --dport 22 -j DROP"
+DROP_SSH, LET_SSH_IN = f"iptables -t mangle -I {_SSH}", f"iptables -t mangle -D {_SSH}"
+CUT_OFF = "iptables -t mangle -I PREROUTING -i eth0 -j DROP"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """``what`` is a row's name in the table; ``told``: the finding that must appear; ``person``: what is for a person
+    to do, as the finding says."""
+
+    what: str
+    told: Trouble
+    make: Make
+    person: Make | None = None
+
+
+def inside(command: str) -> Make:
+    """By a shell command on the machine."""
+
+    def make(fleet: Fleet) -> None:
+        fleet.inside(command)
+
+    return make
+
+
+def delete_runner(fleet: Fleet) -> None:
+    """In Gitea, as a person would by its page."""
+    for runner in fleet.runners():
+        GiteaClient.of(fleet.lab).call("DELETE", f"/admin/actions/runners/{runner['id']}")
+
+
+@contextmanager
+def second_address(fleet: Fleet) -> Iterator[str]:
+    """Another address at which the lab's Gitea answers: a port that leads to it."""
+    url = urlsplit(fleet.lab.gitea)
+    assert url.hostname is not None
+    with socket.create_server((url.hostname, 0)) as door:
+        stop = threading.Event()
+        threading.Thread(target=_pass_on, args=(door, (url.hostname, url.port), stop), daemon=True).start()
+        yield f"{url.scheme}://{url.hostname}:{door.getsockname()[1]}"
+        stop.set()
+
+
+def _pass_on(door: socket.socket, to: tuple[str, int | None], stop: threading.Event) -> None:
+    """Carry bytes both ways, for as many as come, until told to stop."""
+    with selectors.DefaultSelector() as waiting:
+        waiting.register(door, selectors.EVENT_READ)
+        while not stop.is_set():
+            for key, _ in waiting.select(0.1):
+                if key.fileobj in waiting.get_map():  # its other end may have closed both a moment ago
+                    _turn(waiting, door, key, to)
+        for key in list(waiting.get_map().values()):
+            if key.data is not None:
+                key.data.close()
+
+
+def _turn(
+    waiting: selectors.BaseSelector, door: socket.socket, key: selectors.SelectorKey, to: tuple[str, int | None]
+) -> None:
+    if key.fileobj is door:
+        near, far = door.accept()[0], socket.create_connection(to)
+        waiting.register(near, selectors.EVENT_READ, far)
+        waiting.register(far, selectors.EVENT_READ, near)
+        return
+    one, other = key.fileobj, key.data
+    assert isinstance(one, socket.socket)
+    try:
+        data = one.recv(65536)
+        if data:
+            other.sendall(data)
+            return
+    except OSError:
+        pass
+    for end in (one, other):
+        waiting.unregister(end)
+        end.close()
+
+
+IDLE = (
+    Fault("the runner is killed", Trouble.STOPPED, inside("docker kill fleet-runner")),
+    Fault("the runner is deleted in Gitea", Trouble.DELETED, delete_runner),
+    Fault("Docker is stopped", Trouble.DOCKER_DOWN, inside("systemctl stop docker.socket docker")),
+)
+"""Those that a job would not live through."""
+
+BUSY = (
+    Fault("the clock is five minutes fast", Trouble.CLOCK, inside(FAST_CLOCK), inside("rm /usr/local/bin/date")),
+    Fault("the cache's port is closed", Trouble.CACHE, inside(CLOSE_CACHE)),
+    Fault("500 volumes of jobs are left", Trouble.LEFTOVERS, inside(LEAVE_VOLUMES)),
+    Fault(".runner is removed", Trouble.NO_REGISTRATION, inside("rm /opt/fleet/data/.runner")),
+)
+"""Those that a job goes on with. The cache is looked at once the runner has run for a minute."""
