@@ -25,7 +25,12 @@ def into_service(machine: Machine, wanted: HostWanted, now: Now) -> Change:
     if first is not None:
         return first
     change = _by_phase(machine, wanted, now)
-    return _answering(change) if machine.facts and Tag.SUSPECT in machine.tags else change
+    return _answering(change) if is_silent_no_more(machine) else change
+
+
+def is_silent_no_more(machine: Machine) -> bool:
+    """Whether it answers, and an earlier look that it did not is still remembered."""
+    return machine.facts is not None and Tag.SUSPECT in machine.tags
 
 
 def _answering(change: Change) -> Change:

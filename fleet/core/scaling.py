@@ -18,7 +18,7 @@ from fleet.core.money import Catalog
 from fleet.core.names import Tag, read_server_name
 from fleet.core.observation import Job, Observation
 from fleet.core.plan import missing, now_of, passing_by, rented, strays
-from fleet.core.plan_service import into_service
+from fleet.core.plan_service import into_service, is_silent_no_more
 from fleet.core.plan_static import stray, unknown
 from fleet.core.pricing import limited, paid_minutes_left, priced
 from fleet.core.record import Record
@@ -141,7 +141,8 @@ def _one(here: _Here, machine: Machine, back: set[str], surplus: set[str], trick
     if machine.name in surplus:
         if here.ends(machine):
             return _leave(machine, here, f"not needed, {here.left(machine)} paid minutes left")
-        return _keep(machine, f"{machine.phase}, not needed, {here.left(machine)} paid minutes left")
+        kept = _keep(machine, f"{machine.phase}, not needed, {here.left(machine)} paid minutes left")
+        return replace(kept, verb=Verb.FINISH, steps=(Step.WELL,)) if is_silent_no_more(machine) else kept
     if machine.name in trickle:
         reason = f"{len(machine.jobs)} of {here.pool.runner.capacity} jobs, the others have room"
         return _leave(machine, here, reason)

@@ -133,6 +133,12 @@ class StrangeGitea(Instance):
             self._fallen.add(process)
         super().died(process)
 
+    def forget(self, record_id: int) -> None:
+        if self._accident:  # a job whose answer is under way falls with the record, when it lands
+            flights = (job.flight for job in self.jobs if job.flight is not None)
+            self._fallen.update(process for process, _ in flights if process.id == record_id)
+        super().forget(record_id)
+
     def _lose(self, job: FakeJob) -> None:
         super()._lose(job)
         if not self._accident and job.process not in self._fallen:

@@ -9,6 +9,7 @@ from fleet.core.belongings import Given, given
 from fleet.core.errors import CloudError, Deferred, NamesakeRefused, NameTaken, NoCapacity
 from fleet.core.inventory import SshRoute
 from fleet.core.lifecycle import Step
+from fleet.core.machine import is_held
 from fleet.core.money import Price, price_of
 from fleet.core.names import Tag, birth_tags, hostkey_tag, is_ours, read_server_name
 from fleet.core.observation import Server, ServerStatus
@@ -196,15 +197,19 @@ def reset(work: Work) -> None:
 def _last_look(work: Work) -> None:
     """What was planned on a look of some seconds ago is done only if nobody else is at work on it, and there is no job
     by Gitea's word of now. One that we have not emptied and stopped ourselves must be offline, too."""
-    _must_be_alone(work)
     if Step.STOP not in work.change.steps:
         leave.must_be_offline(work)
     leave.still_empty(work)
+    _must_be_alone(work)  # last: others may have done it all while we looked
 
 
 def _must_be_alone(work: Work) -> None:
-    seen = work.must_have_server()
+    """Nobody else is at work on it, and nobody holds it. The clock is asked first: nothing is between this look and
+    what comes after it."""
+    seen, now = work.must_have_server(), work.world.cloud.now()
     server = work.world.cloud.server(seen.id)
+    if server is not None and is_held(server.tags, now):
+        raise Deferred(f"{work.name} is held by a person")
     if server is None or any(server.tags.get(tag) != seen.tags.get(tag) for tag in (Tag.SUSPECT, Tag.REPAIR)):
         raise Deferred(f"somebody else is at work on {work.name}")
 
