@@ -10,8 +10,8 @@ import pytest
 
 from fleet.core.health import Severity, Trouble
 from fleet.lab.place import Lab
-from tests.e2e.faults import BUSY, DROP_SSH, IDLE, LET_SSH_IN, Fault, inside, second_address
-from tests.e2e.keyboard import Fleet, Json, Long, Person, new_fleet, running, soon
+from tests.e2e.faults import BOUND, BUSY, CUT_OFF, DROP_SSH, FILL_DISK, IDLE, LET_SSH_IN, Fault, inside, second_address
+from tests.e2e.keyboard import Fleet, Json, Long, Person, age, new_fleet, running, soon
 from tests.faults import PROPERTY
 
 pytestmark = pytest.mark.e2e
@@ -19,6 +19,12 @@ pytestmark = pytest.mark.e2e
 Note = Callable[[str, object], None]
 
 REPAIR = ("repair", "--yes")
+GRACE = 16 * 60
+"""Seconds of Hetzner's time after which a machine that is silent is reset, and some more."""
+
+OFFLINE_AFTER = 61
+"""Seconds of Gitea's time until a runner that says nothing is offline."""
+
 STATE = """
 docker ps --all --quiet --no-trunc | sort | xargs docker inspect --format '{{.Id}} {{.State.Status}} {{.State.StartedAt}}'
 systemctl show docker ssh --property ActiveEnterTimestamp
@@ -117,6 +123,33 @@ def test_a_host_without_ssh_is_told_and_its_job_goes_on(watch: Watch, fleet: Fle
     fault = Fault("SSH is dropped", Trouble.SILENT, inside(DROP_SSH), inside(LET_SSH_IN))
     before = fleet.inside(STATE)
     fault.make(fleet)
+    watch.finds(fault)
+    _nothing_is_touched(fleet, job, before)
+    watch.sees_repaired(fault, busy=True)
+
+
+def test_a_machine_that_is_cut_off_is_reset_after_its_grace(watch: Watch, fleet: Fleet) -> None:
+    """Both clocks of the lab are moved: Gitea's until it calls the runner offline, Hetzner's past the grace."""
+    fault = Fault("cut off: SSH is dropped, and the runner", Trouble.LOST, inside(CUT_OFF))
+    fault.make(fleet)
+    age(fleet.lab, gitea=OFFLINE_AFTER, hetzner=GRACE)
+    try:
+        watch.finds(fault)
+        soon(lambda: "hard reset" in fleet.type(*REPAIR).said, seconds=90)
+    finally:
+        age(fleet.lab, gitea=-OFFLINE_AFTER, hetzner=-GRACE)
+    watch.sees_repaired(fault, how=", by a hard reset")
+
+
+def test_a_full_disk_is_told_and_cleaned_after_the_job(
+    watch: Watch, fleet: Fleet, request: pytest.FixtureRequest
+) -> None:
+    fault = Fault("the disk is full", Trouble.DISK, inside(FILL_DISK))
+    fleet.inside(BOUND)
+    fleet.must(*REPAIR)
+    job: Long = request.getfixturevalue("job")
+    fault.make(fleet)
+    before = fleet.inside(STATE)
     watch.finds(fault)
     _nothing_is_touched(fleet, job, before)
     watch.sees_repaired(fault, busy=True)
