@@ -22,8 +22,11 @@ here is stable: names do not change, keys are added and not taken away.
 JSON = """## JSON
 
 Commands that answer take `--json`. These are the forms of the ones that programs read most, each with the type of what
-is seen in it; `null` means unknown. `[]` is a list, and what follows is in each of its entries.
+is seen in it; `null` means unknown. `[]` is a list, and what follows is in each of its entries; `NAME` is any name.
 """
+
+NAMED = (".stages",)
+"""Tables whose keys are names of things."""
 
 CASES = ("status", "plan", "up", "jobs")
 """Commands with a whole answer among the golden files of the tests."""
@@ -46,7 +49,7 @@ def page() -> str:
 
 
 def _codes() -> list[int]:
-    return sorted(value for name, value in vars(exits).items() if name.isupper() and isinstance(value, int))
+    return sorted(value for name, value in vars(exits).items() if name.isupper() and type(value) is int)
 
 
 def _table(title: str, head: tuple[str, str], rows: Iterator[tuple[str, str]]) -> str:
@@ -66,6 +69,8 @@ def _form(command: str) -> str:
 
 def _leaves(value: Any, path: str) -> Iterator[tuple[str, str]]:
     match value:
+        case dict() if path.endswith(NAMED):
+            yield from chain.from_iterable(_leaves(one, f"{path}.NAME") for one in value.values())
         case dict():
             yield from chain.from_iterable(_leaves(one, f"{path}.{key}".lstrip(".")) for key, one in value.items())
         case [{}, *_]:
