@@ -182,6 +182,10 @@ ssh.key = "{lab.folder}/ssh.ed25519"
 ssh.address_from = "{lab.address_from}"
 docker.registry_mirror = "{lab.mirror}"
 
+# The disk of these machines is your computer's.
+upkeep.disk_warning = 95
+upkeep.disk_full = 97
+
 [pools.build]
 min = 2
 max = 4

@@ -91,7 +91,10 @@ def lab_up(person: Person, *options: str) -> Iterator[Lab]:
 
 
 def inventory_text(lab: Lab, name: str, *, pool: str = "", top: str = "") -> str:
-    """A fleet on hosts that have Docker already, with a key that fleet makes. ``pool`` and ``top``: more lines."""
+    """A fleet on hosts that have Docker already, with a key that fleet makes. ``pool`` and ``top``: more lines.
+
+    Their disk is that of whoever runs the tests: how full it is says nothing of them.
+    """
     ca = f'gitea.ca = "{lab.gitea_ca}"' if lab.gitea_ca else ""
     inside = f'gitea.runner_url = "{lab.gitea_inside}"' if lab.gitea_inside else ""
     tailnet = f'tailnet.url = "{lab.tailnet}"\ntailnet.user = "lab"' if lab.tailnet else ""
@@ -100,6 +103,8 @@ name = "{name}"
 gitea.url = "{lab.gitea}"
 hetzner.endpoint = "{lab.hetzner}"
 docker.registry_mirror = "{lab.mirror}"
+upkeep.disk_warning = 95
+upkeep.disk_full = 97
 {ca}
 {inside}
 {tailnet}

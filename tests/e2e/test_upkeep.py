@@ -196,7 +196,7 @@ def test_security_updates_are_on_and_docker_is_not_among_them(host: Host) -> Non
 def test_without_updates_the_host_is_as_its_image_has_it(host: Host) -> None:
     fleet = host.fleet
     text = fleet.inventory.read_text("utf-8")
-    fleet.write(f"{text}\n[upkeep]\nupdates = false\n")
+    fleet.write(f"upkeep.updates = false\n{text}")
     fleet.must("up", "--yes")
     assert fleet.inside("apt-config dump | grep -c fleet || true; ls /etc/apt/apt.conf.d | grep fleet || true") == "0"
     assert "${distro_codename}-security" in fleet.inside("apt-config dump Unattended-Upgrade::Origins-Pattern")
