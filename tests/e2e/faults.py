@@ -4,11 +4,11 @@ What stands in for something: servers of the lab share the machine's disk and cl
 disk of its own before it is filled, and a clock is set wrong by a ``date`` that goes before the real one in PATH.
 """
 
-import selectors
 import socket
+import socketserver
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -18,7 +18,7 @@ from tests.e2e.keyboard import Fleet
 
 Make = Callable[[Fleet], None]
 CACHE = 8088
-SMALL_DISK = "900m"
+SMALL_DISK = "1500m"
 
 BOUND = f"""
 docker kill --signal TERM fleet-runner >/dev/null
@@ -38,7 +38,7 @@ pkill -x docker-proxy
 FILL_DISK = """
 volume=$(docker volume create GITEA-ACTIONS-TASK-9_WORKFLOW-a_JOB-a-env)
 into=$(docker volume inspect --format '{{.Mountpoint}}' $volume)
-fallocate --length $(($(df --output=avail /var/lib/docker | tail -n 1) - 20000))K $into/left
+fallocate --length $(($(df --output=avail /var/lib/docker | tail -n 1) - 35000))K $into/left
 """
 """By what a job has left."""
 
@@ -95,47 +95,36 @@ def delete_runner(fleet: Fleet) -> None:
 def second_address(fleet: Fleet) -> Iterator[str]:
     """Another address at which the lab's Gitea answers: a port that leads to it."""
     url = urlsplit(fleet.lab.gitea)
-    assert url.hostname is not None
-    with socket.create_server((url.hostname, 0)) as door:
-        stop = threading.Event()
-        threading.Thread(target=_pass_on, args=(door, (url.hostname, url.port), stop), daemon=True).start()
-        yield f"{url.scheme}://{url.hostname}:{door.getsockname()[1]}"
-        stop.set()
+    with _Door((str(url.hostname), 0), _PassOn) as door:
+        door.leads_to = (str(url.hostname), url.port or 80)
+        threading.Thread(target=door.serve_forever, args=(0.1,), daemon=True).start()
+        yield f"{url.scheme}://{url.hostname}:{door.server_address[1]}"
+        door.shutdown()
 
 
-def _pass_on(door: socket.socket, to: tuple[str, int | None], stop: threading.Event) -> None:
-    """Carry bytes both ways, for as many as come, until told to stop."""
-    with selectors.DefaultSelector() as waiting:
-        waiting.register(door, selectors.EVENT_READ)
-        while not stop.is_set():
-            for key, _ in waiting.select(0.1):
-                if key.fileobj in waiting.get_map():  # its other end may have closed both a moment ago
-                    _turn(waiting, door, key, to)
-        for key in list(waiting.get_map().values()):
-            if key.data is not None:
-                key.data.close()
+class _Door(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+    leads_to = ("", 0)
 
 
-def _turn(
-    waiting: selectors.BaseSelector, door: socket.socket, key: selectors.SelectorKey, to: tuple[str, int | None]
-) -> None:
-    if key.fileobj is door:
-        near, far = door.accept()[0], socket.create_connection(to)
-        waiting.register(near, selectors.EVENT_READ, far)
-        waiting.register(far, selectors.EVENT_READ, near)
-        return
-    one, other = key.fileobj, key.data
-    assert isinstance(one, socket.socket)
-    try:
-        data = one.recv(65536)
-        if data:
+class _PassOn(socketserver.BaseRequestHandler):
+    """Carries bytes both ways, until both ends have no more."""
+
+    def handle(self) -> None:
+        assert isinstance(self.server, _Door)
+        with socket.create_connection(self.server.leads_to) as far:
+            back = threading.Thread(target=_carry, args=(far, self.request), daemon=True)
+            back.start()
+            _carry(self.request, far)
+            back.join()
+
+
+def _carry(one: socket.socket, other: socket.socket) -> None:
+    with suppress(OSError):
+        while data := one.recv(65536):
             other.sendall(data)
-            return
-    except OSError:
-        pass
-    for end in (one, other):
-        waiting.unregister(end)
-        end.close()
+    with suppress(OSError):
+        other.shutdown(socket.SHUT_WR)
 
 
 IDLE = (
