@@ -173,3 +173,7 @@ def _environment(wanted: Mapping[str, str]) -> Iterator[None]:
     finally:
         os.environ.clear()
         os.environ.update(kept)
+
+
+if __name__ == "__main__":
+    main()
