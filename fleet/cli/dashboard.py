@@ -87,9 +87,9 @@ def look(opened: World, seen: Callable[[str], None] = lambda _: None) -> Sight:
 
 def _sight(world: World, seen: Observation, plan: Plan, record: Record, gitea: str) -> Sight:
     machines = join(world.inventory, seen)
-    found = findings_now(world, seen, machines, plan, record)
-    findings = tuple(sorted(found, key=lambda one: list(Severity).index(one.severity)))
     waits = waits_now(world, seen, machines, paused=record.paused(seen.at))
+    found = findings_now(world, seen, machines, plan, record, waits)
+    findings = tuple(sorted(found, key=lambda one: list(Severity).index(one.severity)))
     return Sight(world, seen, machines, plan, record, gitea, findings, waits)
 
 

@@ -65,10 +65,8 @@ def down(
         console = Console(highlight=False)
         if json:
             console.print_json(data=show.report_json(world.inventory.name, report))
-        elif report.outcomes:
-            console.print(show.report_table(report))
         else:
-            console.print(f"fleet {world.inventory.name} has no machines")
+            console.print(show.report_of(world.inventory.name, report))
         if passes_run:
             Console(stderr=True, highlight=False).print("passes are paused, or they would rent anew: fleet resume")
         return code_of(report) if report.outcomes else OK

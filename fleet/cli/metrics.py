@@ -20,6 +20,7 @@ from fleet.core.plan import plan_up
 from fleet.core.record import Record
 from fleet.engine.findings import findings_now
 from fleet.engine.passes import Look
+from fleet.engine.waiting import waits_now
 from fleet.engine.world import World
 
 
@@ -70,9 +71,9 @@ class MetricsFile:
         world, seen = look.world, look.seen
         plan = plan_up(world.inventory, seen, world.catalog, world.wants(seen))
         try:
-            self.write(
-                world, seen, look.machines, findings_now(world, seen, look.machines, plan, look.record), look.record
-            )
+            waits = waits_now(world, seen, look.machines, paused=look.record.paused(seen.at))
+            found = findings_now(world, seen, look.machines, plan, look.record, waits)
+            self.write(world, seen, look.machines, found, look.record)
         except FleetError as error:
             return f"no metrics: {error.message}"
         return ""

@@ -54,10 +54,8 @@ def repair(
         console = Console(highlight=False)
         if json:
             console.print_json(data=show.report_json(world.inventory.name, report))
-        elif report.outcomes:
-            console.print(show.report_table(report))
         else:
-            console.print(f"fleet {world.inventory.name} has no machines")
+            console.print(show.report_of(world.inventory.name, report))
         return code_of(report) if report.outcomes else OK
 
 

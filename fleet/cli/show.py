@@ -71,6 +71,11 @@ def _with_hint(text: str, hint: str) -> Text:
     return Text.assemble(text, ("\n" + hint, "italic")) if hint else Text(text)
 
 
+def report_of(fleet: str, report: Report) -> RenderableType:
+    """The table; or that there was nothing to report on."""
+    return report_table(report) if report.outcomes else Text(f"fleet {fleet} has no machines")
+
+
 def report_table(report: Report) -> RenderableType:
     """One row per machine; the end of a failing command's output is in its row."""
     table = _grid("", "MACHINE", "WHAT", right="SECONDS")

@@ -104,7 +104,7 @@ def _ssh_hint(machine: Machine) -> str:
 
 def _forgets(machine: Machine, now: Now) -> Change | None:
     """A machine that serves has forgotten its silence at once, and what was tried on it after a while."""
-    if Tag.SUSPECT in machine.tags:
+    if is_silent_no_more(machine):
         return change_of(Verb.FINISH, machine, "answers again", steps=(Step.WELL,))
     tried = read_tried(machine.tags)
     again = tried is not None and tried.rung is Rung.REBOOT and machine.facts and machine.facts.reboot_needed

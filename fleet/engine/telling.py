@@ -12,6 +12,7 @@ from fleet.core.static_hosts import possible_names
 from fleet.engine import memory
 from fleet.engine.findings import findings_now
 from fleet.engine.passes import Look, can_remember
+from fleet.engine.waiting import waits_now
 
 Tell = Callable[[Message], None]
 """Tells people. Raises FleetError when it could not: then the next pass tries again."""
@@ -44,9 +45,10 @@ def _news(look: Look) -> News:
     news that the last pass was long ago: one is running."""
     inventory, seen = look.world.inventory, look.seen
     plan = plan_up(inventory, seen, look.world.catalog, look.world.wants(seen))
+    waits = waits_now(look.world, seen, look.machines, paused=look.record.paused(seen.at))
     return news(
         inventory.name,
-        findings_now(look.world, seen, look.machines, plan, replace(look.record, last_pass=None)),
+        findings_now(look.world, seen, look.machines, plan, replace(look.record, last_pass=None), waits),
         look.record.told,
         int(seen.at.timestamp()),
         least=Severity(inventory.notify.severity),
