@@ -1,6 +1,8 @@
 # The two that matter: `make demo` and `make test`. Both set up what they need.
 PYTHON ?= python3
 BIN := .venv/bin
+# Python keeps what it has compiled: each start of a command from source alone takes twice as long.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test fast thorough e2e bench pictures faults mutants reference docker tailnet prometheus clean
 
@@ -57,7 +59,7 @@ prometheus:
 .venv/ready: pyproject.toml uv.lock
 	$(PYTHON) -m venv .venv || tools/ensure-venv $(PYTHON)
 	$(BIN)/python -m pip install --quiet "uv>=0.9"
-	$(BIN)/uv sync --quiet --frozen --all-extras
+	$(BIN)/uv sync --quiet --frozen --all-extras --compile-bytecode
 	touch $@
 
 clean:

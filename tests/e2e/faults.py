@@ -21,13 +21,18 @@ CACHE = 8088
 SMALL_DISK = "1500m"
 
 BOUND = f"""
+set -e
 docker kill --signal TERM fleet-runner >/dev/null
+timeout 30 docker wait fleet-runner >/dev/null
 systemctl stop docker.socket docker
-mkdir -p /mnt/small && mount -t tmpfs -o size={SMALL_DISK} tmpfs /mnt/small
-cp -a /var/lib/docker/. /mnt/small && mount --move /mnt/small /var/lib/docker
+mkdir -p /mnt/small
+mount -t tmpfs -o size={SMALL_DISK} tmpfs /mnt/small
+cp -a --one-file-system /var/lib/docker/. /mnt/small
+mount --move /mnt/small /var/lib/docker
 systemctl start docker
+docker start fleet-runner >/dev/null
 """
-"""Docker's folder on a disk that is soon full."""
+"""Docker's folder on a disk that is soon full, until the next boot."""
 
 CLOSE_CACHE = f"""
 iptables -t nat -S DOCKER | grep -- '--dport {CACHE} ' | sed 's/^-A/-t nat -D/' | xargs --max-lines=1 iptables
@@ -36,6 +41,8 @@ pkill -x docker-proxy
 """What leads from the bridge's address into the runner's container is gone; the container goes on."""
 
 FILL_DISK = """
+set -e
+[ "$(df --output=fstype /var/lib/docker | tail -n 1)" = tmpfs ]  # never the disk of the computer itself
 volume=$(docker volume create GITEA-ACTIONS-TASK-9_WORKFLOW-a_JOB-a-env)
 into=$(docker volume inspect --format '{{.Mountpoint}}' $volume)
 fallocate --length $(($(df --output=avail /var/lib/docker | tail -n 1) - 35000))K $into/left

@@ -128,6 +128,20 @@ def test_a_host_without_ssh_is_told_and_its_job_goes_on(watch: Watch, fleet: Fle
     watch.sees_repaired(fault, busy=True)
 
 
+def test_a_full_disk_is_told_and_cleaned_after_the_job(
+    watch: Watch, fleet: Fleet, request: pytest.FixtureRequest
+) -> None:
+    fault = Fault("the disk is full", Trouble.DISK, inside(FILL_DISK))
+    fleet.inside(BOUND)
+    soon(lambda: _well(fleet))
+    job: Long = request.getfixturevalue("job")
+    fault.make(fleet)
+    before = fleet.inside(STATE)
+    watch.finds(fault)
+    _nothing_is_touched(fleet, job, before)
+    watch.sees_repaired(fault, busy=True)
+
+
 def test_a_machine_that_is_cut_off_is_reset_after_its_grace(watch: Watch, fleet: Fleet) -> None:
     """Both clocks of the lab are moved: Gitea's until it calls the runner offline, Hetzner's past the grace."""
     fault = Fault("cut off: SSH is dropped, and the runner", Trouble.LOST, inside(CUT_OFF))
@@ -139,20 +153,6 @@ def test_a_machine_that_is_cut_off_is_reset_after_its_grace(watch: Watch, fleet:
     finally:
         age(fleet.lab, gitea=-OFFLINE_AFTER, hetzner=-GRACE)
     watch.sees_repaired(fault, how=", by a hard reset")
-
-
-def test_a_full_disk_is_told_and_cleaned_after_the_job(
-    watch: Watch, fleet: Fleet, request: pytest.FixtureRequest
-) -> None:
-    fault = Fault("the disk is full", Trouble.DISK, inside(FILL_DISK))
-    fleet.inside(BOUND)
-    fleet.must(*REPAIR)
-    job: Long = request.getfixturevalue("job")
-    fault.make(fleet)
-    before = fleet.inside(STATE)
-    watch.finds(fault)
-    _nothing_is_touched(fleet, job, before)
-    watch.sees_repaired(fault, busy=True)
 
 
 def told(fleet: Fleet, trouble: Trouble) -> Json | None:
