@@ -1,5 +1,6 @@
 """``python -m fleet`` is the command ``fleet``. A shell that asks for the next word is answered before all else."""
 
+import gc
 import os
 import sys
 
@@ -11,6 +12,7 @@ def main() -> None:
         from fleet.cli.complete import answer
 
         sys.exit(answer(shell, sys.argv[1:]))
+    gc.set_threshold(100_000)  # what is imported stays: to look for garbage among it is a tenth of a start
     from fleet.cli import main as program
 
     program.main()

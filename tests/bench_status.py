@@ -19,7 +19,7 @@ from statistics import median
 
 from rich.console import Console
 
-from fleet.cli import dashboard
+from fleet.cli import dashboard, sight
 from fleet.cli.wiring import load_inventory, open_world, shipped
 from fleet.core.names import Tag, hostkey_line
 from fleet.core.setup import host_wanted, probe_arguments
@@ -117,9 +117,9 @@ class Kit:
         """One more look of a page that is left open: the sessions are there."""
         row = Timed(f"status --watch, {HOSTS} hosts: a look", "OpenSSH", AGAIN_WANTED)
         with _environment({**self.fleet.person.environment(), **self.fleet.env()}), open_world(None) as world:
-            dashboard.look(world)
+            sight.look(world)
             for _ in range(RUNS):
-                row.measure(lambda: _drawn(dashboard.look(world)), self._theirs, lambda: None)
+                row.measure(lambda: _drawn(sight.look(world)), self._theirs, lambda: None)
         yield row
 
     def look_with_one_dead(self) -> Row:
@@ -142,8 +142,8 @@ class Kit:
             answer.unlink()
 
 
-def _drawn(sight: dashboard.Sight) -> None:
-    Console(file=io.StringIO(), width=140).print(dashboard.screen(sight))
+def _drawn(seen: sight.Sight) -> None:
+    Console(file=io.StringIO(), width=140).print(dashboard.screen(seen))
 
 
 def _with_cpu(run: Run, into: list[float]) -> Run:

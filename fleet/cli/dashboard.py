@@ -1,9 +1,8 @@
-"""The screen of ``fleet status``: what is seen in one look, as something to print, and as JSON."""
+"""The screen of ``fleet status``: what was seen in one look, as something to print, and as JSON."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,21 +16,12 @@ from fleet.cli.findings_table import findings_table
 from fleet.cli.hinted import Hinted
 from fleet.cli.machine_columns import COLUMNS, Row
 from fleet.cli.passes import passes
-from fleet.core.change import Plan
-from fleet.core.health import Finding, Severity
-from fleet.core.machine import Machine, join
+from fleet.cli.sight import Sight
+from fleet.core.health import Finding
+from fleet.core.machine import Machine
 from fleet.core.money import FREE
-from fleet.core.names import read_machine_name
-from fleet.core.observation import Observation
-from fleet.core.plan import plan_up
 from fleet.core.pricing import server_price
-from fleet.core.record import Record
 from fleet.core.waiting import Wait
-from fleet.engine import firewall, memory, preflight
-from fleet.engine.findings import findings_now
-from fleet.engine.observe import observe
-from fleet.engine.waiting import waits_now
-from fleet.engine.world import World
 
 FORM = 1
 """The form of the JSON. It counts up when a key goes or changes its meaning; new keys may come at any time."""
@@ -40,80 +30,12 @@ GROUPS = 4
 """Groups of waiting jobs that are told one by one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sight:
-    """One look at a fleet, and what should be done about it. ``world`` has the inventory of that moment.
-
-    ``gitea``: its version. ``findings``: what is not as wanted, errors first. ``waits``: jobs ready for a runner, the
-    oldest first, each with its reason.
-    """
-
-    world: World
-    seen: Observation
-    machines: tuple[Machine, ...]
-    plan: Plan
-    record: Record
-    gitea: str
-    findings: tuple[Finding, ...]
-    waits: tuple[Wait, ...]
-
-    @property
-    def troubles(self) -> tuple[Finding, ...]:
-        """Those findings that are more than worth knowing."""
-        return tuple(one for one in self.findings if one.severity is not Severity.NOTE)
-
-    @property
-    def rows(self) -> tuple[Row, ...]:
-        """The machines, each with its findings."""
-        found: dict[str, tuple[Finding, ...]] = {}
-        for one in self.findings:
-            found[one.machine] = (*found.get(one.machine, ()), one)
-        catalog, cache = self.world.catalog, self.world.inventory.cache
-        return tuple(Row(one, self.seen.at, catalog, cache, found.get(one.name, ())) for one in self.machines)
-
-
-def look(opened: World, seen: Callable[[str], None] = lambda _: None) -> Sight:
-    """Look at everything; nothing is changed. Raises Refused when Hetzner or Gitea do not answer."""
-    with ThreadPoolExecutor(3) as pool:  # while the hosts are asked, which takes longest
-        raised = pool.submit(memory.raised, opened)
-        of_firewall = pool.submit(firewall.notes, opened)
-        version = pool.submit(opened.gitea.version)
-        observation = observe(opened, seen=seen)
-        world, record = raised.result()
-        plan = plan_up(world.inventory, observation, world.catalog, world.wants(observation))
-        plan = replace(plan, notes=(*plan.notes, *of_firewall.result(), *preflight.notes(world, observation)))
-        return _sight(world, observation, plan, record, version.result())
-
-
-def _sight(world: World, seen: Observation, plan: Plan, record: Record, gitea: str) -> Sight:
-    machines = join(world.inventory, seen)
-    waits = waits_now(world, seen, machines, paused=record.paused(seen.at))
-    found = findings_now(world, seen, machines, plan, record, waits)
-    findings = tuple(sorted(found, key=lambda one: list(Severity).index(one.severity)))
-    return Sight(world, seen, machines, plan, record, gitea, findings, waits)
-
-
-def only(sight: Sight, names: Sequence[str]) -> Sight:
-    """The same look at these machines and pools alone; all of it without names."""
-    if not names:
-        return sight
-
-    def named(machine: str) -> bool:
-        parts = read_machine_name(machine)
-        return machine in names or (parts is not None and parts.pool in names)
-
-    changes = tuple(change for change in sight.plan.changes if named(change.machine))
-    machines = tuple(machine for machine in sight.machines if named(machine.name))
-    findings = tuple(one for one in sight.findings if not one.machine or named(one.machine))
-    return replace(sight, machines=machines, plan=replace(sight.plan, changes=changes), findings=findings)
-
-
 def screen(sight: Sight, *, wide: bool = False, rows: tuple[Row, ...] | None = None) -> RenderableType:
     """All of it, with the columns that have room, from 80 characters on; ``wide`` has all columns, room or not.
 
     ``rows``: only these machines have a row; the others are counted.
     """
-    shown = sight.rows if rows is None else rows
+    shown = rows_of(sight) if rows is None else rows
     parts: list[RenderableType] = [_title(sight), _summary(sight)]
     if shown:
         parts += [Text(), Fitting(COLUMNS, shown, wide=wide)]
@@ -126,6 +48,15 @@ def screen(sight: Sight, *, wide: bool = False, rows: tuple[Row, ...] | None = N
     if sight.plan.notes:
         parts += [Text(), *(Text(f"note: {note}", "dim") for note in sight.plan.notes)]
     return Group(*parts)
+
+
+def rows_of(sight: Sight) -> tuple[Row, ...]:
+    """The machines, each with its findings."""
+    found: dict[str, tuple[Finding, ...]] = {}
+    for one in sight.findings:
+        found[one.machine] = (*found.get(one.machine, ()), one)
+    catalog, cache = sight.world.catalog, sight.world.inventory.cache
+    return tuple(Row(one, sight.seen.at, catalog, cache, found.get(one.name, ())) for one in sight.machines)
 
 
 def _title(sight: Sight) -> Text:
@@ -202,7 +133,7 @@ def to_json(sight: Sight) -> dict[str, Any]:
         "waiting": len(waits),
         "longest_wait_seconds": _seconds(waits, at),
         "waiting_for": [_alike_json(alike, at) for alike in _by_labels(waits)],
-        "machines": [as_json(COLUMNS, row) for row in sight.rows],
+        "machines": [as_json(COLUMNS, row) for row in rows_of(sight)],
         "findings": [asdict(found) for found in sight.findings],
         "notes": list(sight.plan.notes),
     }

@@ -6,9 +6,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from fleet.cli import dashboard
-from fleet.cli.dashboard import Sight
 from fleet.cli.figures import ended_jobs
+from fleet.cli.sight import Sight, look
 from fleet.cli.wiring import RealClock, load_inventory, open_world
 from fleet.core.errors import FleetError
 from fleet.core.health import Finding
@@ -27,7 +26,7 @@ from fleet.engine.world import World
 def write_file(option: str | None, path: Path) -> Sight:
     """Look, and write what was seen; what was looked at. Raises what kept it from looking."""
     with MetricsFile(load_inventory(option), path) as file, open_world(option) as world:
-        sight = dashboard.look(world)
+        sight = look(world)
         file.looked()
         file.write(sight.world, sight.seen, sight.machines, sight.findings, sight.record)
     return sight

@@ -1,12 +1,13 @@
 """What ``fleet status`` answers: a screen, JSON, a page left open, or a file of metrics."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
-from fleet.cli import dashboard, figures, metrics, watch
+from fleet.cli import sight
 from fleet.cli.exits import NOT_AS_WANTED, OK
 from fleet.cli.story import looking
 from fleet.cli.wiring import open_world
@@ -31,36 +32,45 @@ def answer(inventory: str | None, asked: Asked, prometheus: Path | None) -> int:
     if asked.watch and (asked.json or asked.check):
         raise Refused("--watch goes on and on, and --json and --check give one answer", hint="leave out one of them")
     if prometheus is not None:
+        from fleet.cli import metrics
+
         _alone("--prometheus", asked.names, asked.watch, asked.wide, asked.json)
         return _verdict(metrics.write_file(inventory, prometheus), check=asked.check)
     with open_world(inventory) as world:
         _must_know(world, asked.names)
         if asked.watch:
-            return watch.watch(
-                world.inventory.name,
-                lambda: dashboard.only(dashboard.look(world.by_now()), asked.names),
-                world.clock,
-                wide=asked.wide,
-            )
+            return _again_and_again(world, asked)
         return _once(world, asked)
 
 
+def _again_and_again(world: World, asked: Asked) -> int:
+    from fleet.cli import watch
+
+    def look() -> sight.Sight:
+        return sight.only(sight.look(world.by_now()), asked.names)
+
+    return watch.watch(world.inventory.name, look, world.clock, wide=asked.wide)
+
+
 def _once(world: World, asked: Asked) -> int:
-    with looking(f"looking at fleet {world.inventory.name}", quiet=asked.json) as seen:
-        sight = dashboard.only(dashboard.look(world, seen), asked.names)
+    with looking(f"looking at fleet {world.inventory.name}", quiet=asked.json) as told, ThreadPoolExecutor(1) as pool:
+        look = pool.submit(sight.look, world, told)
+        from fleet.cli import dashboard, figures  # while the hosts are asked
+
+        seen = sight.only(look.result(), asked.names)
     console = Console(highlight=False)
     if asked.json:
-        found = figures.figures(world, sight.seen, sight.machines)
-        console.print_json(data=dashboard.to_json(sight) | figures.to_json(found))
+        found = figures.figures(world, seen.seen, seen.machines)
+        console.print_json(data=dashboard.to_json(seen) | figures.to_json(found))
     else:
-        console.print(dashboard.screen(sight, wide=asked.wide), crop=False)
+        console.print(dashboard.screen(seen, wide=asked.wide), crop=False)
     if asked.wide and not asked.json:
-        console.print("", figures.shown(figures.figures(world, sight.seen, sight.machines)), sep="\n")
-    return _verdict(sight, check=asked.check)
+        console.print("", figures.shown(figures.figures(world, seen.seen, seen.machines)), sep="\n")
+    return _verdict(seen, check=asked.check)
 
 
-def _verdict(sight: dashboard.Sight, *, check: bool) -> int:
-    return NOT_AS_WANTED if check and sight.troubles else OK
+def _verdict(seen: sight.Sight, *, check: bool) -> int:
+    return NOT_AS_WANTED if check and seen.troubles else OK
 
 
 def _alone(option: str, *others: object) -> None:

@@ -8,10 +8,10 @@ from rich.live import Live
 from rich.text import Text
 
 from fleet.cli import dashboard
-from fleet.cli.dashboard import Sight
 from fleet.cli.exits import OK
 from fleet.cli.hinted import Hinted
 from fleet.cli.machine_columns import Row
+from fleet.cli.sight import Sight
 from fleet.core.errors import FleetError
 from fleet.engine.ports import Clock
 
@@ -67,9 +67,10 @@ class Page:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """As rich asks for it, for the size of this moment. What is inside of others is not told its own height."""
-        whole = self._screen(self.sight.rows)
+        rows = dashboard.rows_of(self.sight)
+        whole = self._screen(rows)
         excess = len(console.render_lines(whole, options.reset_height())) - options.size.height if self.fits else 0
-        yield whole if excess <= 0 else self._screen(_without(self.sight.rows, excess + 1))
+        yield whole if excess <= 0 else self._screen(_without(rows, excess + 1))
 
     def _screen(self, rows: tuple[Row, ...]) -> RenderableType:
         parts = [dashboard.screen(self.sight, wide=self.wide, rows=rows)]

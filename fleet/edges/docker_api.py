@@ -6,6 +6,7 @@ channel to the daemon's socket, which sshd joins to it; where sshd may not, or n
 """
 
 import contextlib
+import re
 import time
 from collections.abc import Mapping
 from datetime import datetime
@@ -28,8 +29,12 @@ if TYPE_CHECKING:
 SOCKET = "/var/run/docker.sock"
 DIAL = "exec docker system dial-stdio"
 
+BASE = "http://localhost:2375"
+
 OLDEST = "1.24"
-"""The first question names a version of the API, and its path does not: Docker tells its own there."""
+"""The first question is asked before Docker's own version of the API is known: its path names none."""
+
+SERVER = re.compile(r"Docker/(\S+)")
 
 _NO_ANSWER = (docker.errors.DockerException, requests.RequestException, urllib3.exceptions.HTTPError)
 _NO_SENSE = (AttributeError, LookupError, TypeError, ValueError)
@@ -53,17 +58,29 @@ def look(host: "SshHost", timeout: float = 15) -> DockerSeen:
 
 
 def _ask(dial: "_Dial") -> DockerSeen:
-    version = _client(dial, OLDEST).version(api_version=False)
-    client = _client(dial, str(version["ApiVersion"]))
+    version, api = _versions(_client(dial, OLDEST))
+    client = _client(dial, api)
     of_tasks = {"name": OF_TASKS}
     return DockerSeen(
-        version=str(version["Version"]),
+        version=version,
         images=_images(client.images()),
         containers=tuple(_container(one) for one in client.containers(all=True)),
         runner=_runner(client),
         volumes=tuple(map(_volume, client.volumes(of_tasks).get("Volumes") or ())),
         networks=tuple(map(_network, client.networks(filters=of_tasks))),
     )
+
+
+def _versions(client: APIClient) -> tuple[str, str]:
+    """Docker's own, and that of its API. The headers of each answer have them (API page: SystemPing); for the page that
+    is about versions Docker starts programs, which takes longer than all else here."""
+    answer = client.get(f"{BASE}/_ping")
+    answer.raise_for_status()
+    named = SERVER.match(answer.headers.get("Server", ""))
+    if named and "Api-Version" in answer.headers:
+        return named[1], answer.headers["Api-Version"]
+    told = client.version(api_version=False)
+    return str(told["Version"]), str(told["ApiVersion"])
 
 
 def _runner(client: APIClient) -> RunnerContainer | None:
@@ -139,7 +156,7 @@ def _brief(error: Exception, timeout: float) -> str:
 
 
 def _client(dial: "_Dial", version: str) -> APIClient:
-    client = APIClient(base_url="http://localhost:2375", version=version)
+    client = APIClient(base_url=BASE, version=version)
     client.trust_env = False  # no password of a file of ours is for the other end of the channel
     client.mount("http://", _Adapter(dial))
     return client

@@ -49,23 +49,29 @@ say os "$ID"
 say os_version "${VERSION_ID:-}"
 say codename "${VERSION_CODENAME:-}"
 say arch "$(dpkg --print-architecture 2>/dev/null || uname -m)"
-say open_files "$(ulimit -H -n | grep '^[0-9]*$')"
+open_files=$(ulimit -H -n)
+say open_files "${open_files#unlimited}"
 activity
 resources
 disks
-say bridge "$(ip -4 -o addr show docker0 2>/dev/null | sed 's/.*inet \([0-9.]*\).*/\1/')"
+bridge=$(ip -4 -o addr show docker0 2>/dev/null)
+bridge=${bridge#*inet }
+say bridge "${bridge%%/*}"
 [ -e /run/reboot-required ] && say reboot_needed yes
 [ -s /var/log/fleet-setup.log ] && say setup_began yes
 
 # A runner that lived through a new start of docker.socket has the old socket: nobody listens there, each job fails.
-lost=$(grep -ls 'docker\.sock//deleted ' /proc/[0-9]*/mountinfo | xargs -r grep -ls 'fleet/data /data ')
-[ -z "$lost" ] || say socket_lost yes
+lost=$(grep -ls 'docker\.sock//deleted ' /proc/[0-9]*/mountinfo)
+# shellcheck disable=SC2086 # paths without spaces
+if [ -n "$lost" ] && grep -qs 'fleet/data /data ' $lost; then say socket_lost yes; fi
 
 rules=$(nft list table inet fleet_guard 2>/dev/null)
 case $rules in *169.254.169.254*reject*fe80::a9fe:a9fe*reject*) say guarded yes ;; esac
 
 if [ -r /root/.ssh/authorized_keys ]; then
-    grep -v '^[[:space:]]*\(#\|$\)' /root/.ssh/authorized_keys | while read -r line; do say login "$line"; done
+    while read -r line || [ -n "$line" ]; do
+        case $line in ''|'#'*) ;; *) say login "$line" ;; esac
+    done </root/.ssh/authorized_keys
 fi
 
 # Only of static hosts: what was there before us.

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console, RenderableType
 from typer.testing import CliRunner
 
-from fleet.cli import dashboard
+from fleet.cli import sight
 from fleet.cli.main import app
 from fleet.core.inventory import Inventory
 from fleet.core.observation import EndedJobs, Observation
@@ -111,7 +111,7 @@ def set_scene(
     monkeypatch.setattr(firewall, "notes", lambda world: told)
     monkeypatch.setattr(preflight, "check_pools", lambda world, pools: None)
     monkeypatch.setattr(preflight, "notes", lambda world, seen: ())
-    for module in (command, dashboard):
+    for module in (command, sight):
         if hasattr(module, "observe"):
             monkeypatch.setattr(module, "observe", lambda world, **_: observation)
     if report is not None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from fleet.cli import cron_pass, dashboard, figures, metrics, status_answer
+from fleet.cli import cron_pass, figures, metrics, sight, status_answer
 from fleet.cli.exits import NOT_AS_WANTED, OK, UNTOUCHED
 from fleet.cli.main import app
 from fleet.core.change import Plan
@@ -101,7 +101,7 @@ def test_when_nobody_answers_the_old_numbers_go_and_the_file_says_so(
     def silent(*_: object, **__: object) -> None:
         raise Unreachable("Gitea did not answer", hint="is it up?")
 
-    monkeypatch.setattr(dashboard, "observe", silent)
+    monkeypatch.setattr(sight, "observe", silent)
     result = typed("status", "--prometheus", str(file))
     assert (result.exit_code, result.stdout) == (UNTOUCHED, "")
     assert "Gitea did not answer" in result.stderr

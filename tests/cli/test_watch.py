@@ -12,7 +12,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.screen import Screen
 
-from fleet.cli import dashboard, status_answer, watch
+from fleet.cli import sight, status_answer, watch
 from fleet.cli.exits import OK, UNTOUCHED
 from fleet.core.errors import FleetError, HostSilent, Unreachable
 from fleet.core.observation import Observation
@@ -52,7 +52,7 @@ def pages(monkeypatch: pytest.MonkeyPatch, *answers: Observation | FleetError) -
             raise found
         return found
 
-    monkeypatch.setattr(dashboard, "observe", next_look)
+    monkeypatch.setattr(sight, "observe", next_look)
     monkeypatch.setattr(watch, "_show", lambda live, page: told.append(shown(page)))
     assert typed("status", "--watch").exit_code == OK
     return told

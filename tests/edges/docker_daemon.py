@@ -15,6 +15,8 @@ NAME = "GITEA-ACTIONS-TASK-41-WORKFLOW-ci"
 
 VERSION = {"Version": "29.10.0", "ApiVersion": "1.52", "MinAPIVersion": "1.44"}
 
+HEADERS = {"Server": "Docker/29.10.0 (linux)", "Api-Version": "1.52"}
+
 RUNNER: dict[str, Any] = {
     "State": {
         "Status": "running",
@@ -49,11 +51,12 @@ CONTAINERS: list[dict[str, Any]] = [
 class Daemon:
     """``answers`` by path without the version of the API; what is not there is not found. ``asked``: the paths.
 
-    ``hangs_up``: it ends the connection after each answer.
+    ``hangs_up``: it ends the connection after each answer. ``headers`` are in all of them.
     """
 
     answers: dict[str, Any] = field(
         default_factory=lambda: {
+            "/_ping": "OK",
             "/version": VERSION,
             "/images/json": [
                 {"RepoTags": ["node:22"], "RepoDigests": ["node@sha256:11"]},
@@ -69,6 +72,7 @@ class Daemon:
     port: int = 0
     passwords: list[str] = field(default_factory=list)
     hangs_up: bool = False
+    headers: dict[str, str] = field(default_factory=lambda: dict(HEADERS))
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -84,7 +88,9 @@ class _Handler(BaseHTTPRequestHandler):
         plain = path.path.removeprefix("/v1.52")
         found = self.daemon.answers.get(plain)
         body = json.dumps({"message": "No such thing"} if found is None else found).encode()
-        self.send_response(404 if found is None else 200)
+        self.send_response_only(404 if found is None else 200)
+        for header in self.daemon.headers.items():
+            self.send_header(*header)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         if self.daemon.hangs_up:

@@ -76,7 +76,7 @@ def test_one_channel_serves_all_questions_in_the_daemons_own_version_of_the_api(
     host.docker()
     mine = '{"name": ["GITEA-ACTIONS-TASK-"]}'
     assert daemon.asked == [
-        "/version",
+        "/_ping",
         "/v1.52/images/json",
         "/v1.52/containers/json all",
         "/v1.52/containers/fleet-runner/json",
@@ -167,8 +167,25 @@ def test_a_docker_that_hangs_is_a_fact_after_its_time(host: SshHost, program: Pa
     assert time.monotonic() - began < 5
 
 
+@pytest.mark.parametrize(
+    "headers", [{}, {"Server": "Docker/28.0.0"}, {"Server": "Other/1 (linux)", "Api-Version": "1"}]
+)
+def test_one_whose_answers_do_not_name_its_versions_is_asked_for_them(
+    host: SshHost, daemon: Daemon, headers: dict[str, str]
+) -> None:
+    daemon.headers = headers
+    assert host.docker().version == "29.10.0"
+    assert daemon.asked[1] == "/version"
+
+
+def test_one_that_is_not_well_is_a_fact(host: SshHost, daemon: Daemon) -> None:
+    del daemon.answers["/_ping"]
+    assert "404" in host.docker().trouble
+
+
 @pytest.mark.parametrize("nonsense", [[], {"ApiVersion": "1.52"}, {"ApiVersion": "new", "Version": "x"}, 7])
 def test_an_answer_without_sense_is_a_fact(host: SshHost, daemon: Daemon, nonsense: object) -> None:
+    daemon.headers = {}
     daemon.answers["/version"] = nonsense
     seen = host.docker()
     assert seen.trouble
