@@ -15,8 +15,9 @@ from fleet.cli.passes import passes
 from fleet.cli.story import note
 from fleet.cli.wiring import load_inventory, open_world, state_folder
 from fleet.core import inventory_rules as rules
-from fleet.core.errors import Refused
+from fleet.core.errors import FleetError, Refused
 from fleet.core.inventory import Inventory
+from fleet.core.record import LAST_PASS
 from fleet.engine import memory
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def show(inventory: InventoryOption = None) -> int:
 @app.command("remove")
 @with_verdict
 def remove(inventory: InventoryOption = None) -> int:
-    """Take the fleet's lines out of your crontab. Machines stay as they are."""
+    """Take the fleet's lines out of your crontab. Machines stay as they are, and nobody misses passes any more."""
     from fleet.edges import crontab
 
     wanted, path = _load(inventory)
@@ -88,9 +89,10 @@ def remove(inventory: InventoryOption = None) -> int:
     _refuse_namesake(block, path)
     if block is None:
         _say(f"fleet {wanted.name} is not in your crontab")
-        return OK
-    crontab.write(crontab.without_block(before, wanted.name))
-    _say(f"fleet {wanted.name} is no longer in your crontab: no pass runs by itself")
+    else:
+        crontab.write(crontab.without_block(before, wanted.name))
+        _say(f"fleet {wanted.name} is no longer in your crontab: no pass runs by itself")
+    _forget_passes(inventory)
     return OK
 
 
@@ -141,6 +143,18 @@ def prove(path: Path) -> None:
         hint=f"cron has none of your shell's variables: write NAME=VALUE lines into {dotenv} "
         f"and `chmod 600 {dotenv}`, then type `fleet cron install` again",
     )
+
+
+def _forget_passes(option: str | None) -> None:
+    """Else `status` would call them overdue for ever, and `down` leave them paused. Where they still run, on another
+    computer, the next one writes it down again."""
+    try:
+        with open_world(option, ask_gitea=False) as world:
+            if memory.read(world).last_pass is not None:
+                memory.write(world, {LAST_PASS: None})
+    except FleetError as error:
+        note(f"that passes have run could not be forgotten: {error.message}")
+        note("type `fleet cron remove` again, or `fleet status` calls them overdue")
 
 
 def _last_pass(option: str | None) -> str:

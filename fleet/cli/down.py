@@ -25,6 +25,8 @@ from fleet.engine.apply import Listener, apply
 from fleet.engine.observe import observe
 from fleet.engine.world import World
 
+PAUSED = "passes are paused, or they would rent anew: fleet resume; or, for good, fleet cron remove and fleet down"
+
 BETWEEN_LOOKS = 5
 """Seconds between two looks at the jobs that still run. Nothing is held meanwhile: no lock, no worker."""
 
@@ -68,7 +70,7 @@ def down(
         else:
             console.print(show.report_of(world.inventory.name, report))
         if passes_run:
-            Console(stderr=True, highlight=False).print("passes are paused, or they would rent anew: fleet resume")
+            Console(stderr=True, highlight=False).print(PAUSED)
         return code_of(report) if report.outcomes else OK
 
 

@@ -1,7 +1,7 @@
 """``fleet cron``: what it writes into the crontab, what it proves before, and what it says."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -196,17 +196,55 @@ def test_without_cron_the_computer_is_told_what_it_needs(
     assert "apt-get install cron" in result.stderr
 
 
+# --- remove ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("installed", [True, False], ids=["here", "on another computer"])
+def test_who_takes_the_passes_away_does_not_miss_them(
+    fake: FakeCrontab, proofs: list[str], inventory: Path, monkeypatch: pytest.MonkeyPatch, installed: bool
+) -> None:
+    if installed:
+        done("install", inventory=inventory)
+    written = remember(monkeypatch, Record(last_pass=1, paused_until=0))
+    done("remove", inventory=inventory)
+    assert written == [{"last-pass": None}]
+
+
+def test_a_fleet_without_passes_gets_no_record_for_it(
+    fake: FakeCrontab, inventory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = remember(monkeypatch, Record())
+    done("remove", inventory=inventory)
+    assert written == []
+
+
+def test_the_crontab_is_free_of_them_also_when_nobody_answers(
+    fake: FakeCrontab, proofs: list[str], inventory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done("install", inventory=inventory)
+    monkeypatch.delenv("CRON_TEST_TOKEN", raising=False)
+    result = done("remove", inventory=inventory)
+    assert fake.content == OTHERS
+    assert "note: that passes have run could not be forgotten: " in result.stderr
+    assert "fleet cron remove" in result.stderr
+
+
 # --- show ------------------------------------------------------------------------------------------
 
 
-def remember(monkeypatch: pytest.MonkeyPatch, record: Record) -> None:
+def remember(monkeypatch: pytest.MonkeyPatch, record: Record) -> list[Mapping[str, str | None]]:
+    """What is written into the record."""
+
     @contextmanager
-    def opened(_: str | None) -> Iterator[SimpleNamespace]:
+    def opened(_: str | None, *, ask_gitea: bool = True) -> Iterator[SimpleNamespace]:
         wanted = SimpleNamespace(name="ci", cron=CronSettings(minutes=5))
         yield SimpleNamespace(inventory=wanted, cloud=SimpleNamespace(now=lambda: NOW))
 
+    written: list[Mapping[str, str | None]] = []
     monkeypatch.setattr(cron, "open_world", opened)
     monkeypatch.setattr("fleet.engine.memory.read", lambda _: record)
+    monkeypatch.setattr("fleet.engine.memory.write", lambda _, changes: written.append(changes))
+    return written
 
 
 def test_show_prints_the_block_and_the_last_pass(
