@@ -1,6 +1,5 @@
-"""The Giteas that the contract is tried on; which real one was not, is said in the last lines."""
+"""The Giteas that the contract is tried on."""
 
-import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -12,12 +11,9 @@ from fleet.core.orders import Credentials
 from fleet.core.secret import Secret
 from fleet.edges.gitea import GiteaHttp
 from fleet.lab.gitea import Gitea as StandIn
-from tests.contracts import tailnet_places
 from tests.contracts.driver import Driver, random_name
+from tests.contracts.real import HAS_REAL, REAL_TOKEN, REAL_URL
 
-REAL_URL = os.environ.get("FLEET_TEST_GITEA_URL", "")
-REAL_TOKEN = os.environ.get("FLEET_TEST_GITEA_TOKEN", "")
-HAS_REAL = bool(REAL_URL and REAL_TOKEN)
 INSTANCE = Scope(ScopeKind.INSTANCE)
 
 
@@ -89,14 +85,3 @@ def place(request: pytest.FixtureRequest) -> Iterator[Place]:
         url, token, narrow = rest.enter_context(_open(request.param))
         driver = Driver(url, token, settling=3 if request.param == "real" else 0)
         yield Place(url, token, narrow, rest.enter_context(driver), rest)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Nothing is skipped in silence."""
-    if not HAS_REAL:
-        terminalreporter.write_line(
-            "Gitea contract: tried on the stand-ins only; for a real one"
-            " set FLEET_TEST_GITEA_URL and FLEET_TEST_GITEA_TOKEN (an administrator's, scope all)."
-        )
-    if not tailnet_places.HAS_REAL:
-        terminalreporter.write_line(f"Tailnet contract: tried on the stand-ins only; {tailnet_places.HOW_REAL}.")

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from fleet.lab.place import Lab
-from tests import faults
 from tests.e2e.keyboard import Fleet, Person, lab_up, new_fleet
 
 
@@ -46,16 +45,6 @@ def tailnet_programs() -> str:
     if done.returncode != 0:
         pytest.skip(done.stderr.strip().splitlines()[-1])
     return done.stdout.strip()
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Nothing is passed over in silence: what could not run is in the last lines, with the reason. So are the seconds
-    that each fault took."""
-    for report in terminalreporter.stats.get("skipped", []):
-        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-        terminalreporter.write_line(f"NOT RUN {report.nodeid}: {reason}", red=True)
-    for row in faults.rows_of(terminalreporter.stats.get("passed", [])):
-        terminalreporter.write_line(f"FAULT {' | '.join(faults.cells(row))}")
 
 
 @pytest.fixture
