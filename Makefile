@@ -17,11 +17,11 @@ fast: .venv/ready
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/pytest -q -n 2 -m "not e2e and not thorough"
+	$(BIN)/pytest -q -n 2 --dist worksteal -m "not e2e and not thorough"
 
 # Killed at every call, interleaved at every call, thousands of simulated histories. No Docker either.
 thorough: .venv/ready
-	$(BIN)/pytest -q -n 2 -m thorough --timeout 600
+	$(BIN)/pytest -q -n 2 --dist worksteal -m thorough --timeout 600
 
 # Real SSH, systemd, Docker and compose, on the lab: one for each of two processes, each file of tests in one of them.
 e2e: .venv/ready docker tailnet prometheus

@@ -4,7 +4,7 @@ import re
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 
 from fleet.core.orders import Result
 from fleet.core.probe_answer import read_memory
@@ -82,12 +82,15 @@ _INSPECT_BY_HAND = r"docker container inspect --format '\{\{\.State\.Running\}\}
 _INSPECT = r"docker container inspect --format '\{\{\.State\.Running\}\}' fleet-runner"
 
 
+_words = lru_cache(None)(shlex.split)  # the same few commands come a hundred thousand times
+
+
 def read(host: FakeHost, command: str, stdin: str, stack: Mapping[str, str]) -> Shell:
     """What this command is. Raises UnknownCommand."""
     if command.startswith("sh -s -- ") and stdin == stack["probe.sh"]:
-        return Shell("host.probe", lambda: Result(0, probe(host, shlex.split(command)[3:]), ""))
+        return Shell("host.probe", lambda: Result(0, probe(host, _words(command)[3:]), ""))
     if command.startswith("sh -s -- ") and stdin == stack["login-key.sh"]:
-        words = shlex.split(command)[3:]
+        words = _words(command)[3:]
         return Shell(f"host.{words[0]} key", lambda: _login_key(host, *words))
     if (found := re.fullmatch(_INSTALL, command)) and stdin == stack["run-setup.sh"]:
         packages = set(found["packages"].split())
@@ -98,7 +101,7 @@ def read(host: FakeHost, command: str, stdin: str, stack: Mapping[str, str]) -> 
         path, then = found["path"], read(host, found["then"], "", stack)
         return Shell(f"{then.name} with its file", lambda: _in_place(host, path, then))
     if (found := re.fullmatch(_MEMORY, command)) and stdin == stack["memory.sh"]:
-        folder, words = found["folder"], shlex.split(found["words"])
+        folder, words = found["folder"], _words(found["words"])
         return Shell("host.remember", lambda: _remember(host, folder, words))
     for name, pattern, action in _COMMANDS:
         if match := re.fullmatch(pattern, command):
@@ -290,7 +293,7 @@ def _remove_folder(host: FakeHost, match: "re.Match[str]", _stdin: str) -> Resul
 
 
 def _add_settings(host: FakeHost, match: "re.Match[str]", _stdin: str) -> Result:
-    host.disk.files["/var/lib/fleet/daemon.json"] = shlex.split(match["added"])[0]
+    host.disk.files["/var/lib/fleet/daemon.json"] = _words(match["added"])[0]
     host.restart_docker()
     return DONE
 
