@@ -9,6 +9,20 @@ import pytest
 from fleet.lab.place import Lab
 from tests.e2e.keyboard import Fleet, Person, lab_up, new_fleet
 
+LONG = (
+    "test_scale.py",
+    "test_faults.py",
+    "test_documents.py",
+    "test_static_hosts.py",
+    "test_killed.py",
+    "test_tailnet.py",
+)
+"""Files that take minutes. They begin first, so that no process is left alone with one of them in the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
+
 
 @pytest.fixture(scope="session")
 def somebody(tmp_path_factory: pytest.TempPathFactory) -> Person:

@@ -1,7 +1,10 @@
 """What must hold at the end of a test, and the shortest ways to get a world to its beginning."""
 
 from collections.abc import Callable, Iterator
+from copy import deepcopy
+from functools import lru_cache, wraps
 from itertools import count
+from typing import ParamSpec, TypeVar
 
 from fleet.core.inventory import Inventory
 from fleet.core.names import Tag
@@ -10,10 +13,25 @@ from tests.fakes.calls import Killed
 from tests.fakes.gitea import FakeJob
 from tests.fakes.world import FakeWorld, build_inventory, build_pool
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 ENOUGH = 300
 """More calls than any run here makes: a loop that gets there does not end by itself."""
 
 
+def made_once(make: Callable[P, T]) -> Callable[P, T]:
+    """A world that takes long to make is made once for the same arguments; each caller gets a copy of it."""
+    made = lru_cache(None)(make)
+
+    @wraps(make)
+    def copied(*args: P.args, **named: P.kwargs) -> T:
+        return deepcopy(made(*args, **named))  # type: ignore[arg-type] # what cannot be hashed fails at once
+
+    return copied
+
+
+@made_once
 def in_service(*, can_disable: bool = True, inventory: Inventory | None = None) -> FakeWorld:
     """A world in which ``fleet up`` was typed, and some time went by."""
     world = FakeWorld(can_disable=can_disable)

@@ -21,6 +21,7 @@ from tests.engine.checks import (
     call_numbers,
     dies,
     in_service,
+    made_once,
     only,
     with_log,
 )
@@ -263,6 +264,7 @@ def test_a_machine_that_does_not_answer_and_is_offline_is_removed(any_world: Fak
     assert_gone(any_world)
 
 
+@made_once
 def away(can_disable: bool) -> tuple[FakeWorld, FakeHost]:
     """A machine that neither we nor Gitea have heard of for a while; its runner goes on."""
     world = in_service(can_disable=can_disable)

@@ -14,6 +14,7 @@ from tests.engine.checks import (
     call_numbers,
     dies,
     in_service,
+    made_once,
     only,
 )
 from tests.engine.test_down import PATCH, WHEN
@@ -27,6 +28,7 @@ PERIOD = 300
 HARD = ("cloud.reset_server", "cloud.rebuild_server", "cloud.create_server")
 
 
+@made_once
 def deaf(until: str, *, can_disable: bool = True, tried: Rung | None = None) -> FakeWorld:
     """A machine in service whose runner does not reach Gitea any more; perhaps an hour after something was tried."""
     world = in_service(can_disable=can_disable)

@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from tests.engine.checks import assert_in_service, assert_nothing_lost, assert_succeeds, call_numbers, dies
+from tests.engine.checks import assert_in_service, assert_nothing_lost, assert_succeeds, call_numbers, dies, made_once
 from tests.engine.test_down import ARRIVALS, PATCH, Arrival
 from tests.fakes.world import FakeWorld, build_inventory, build_pool
 
@@ -17,6 +17,7 @@ TWO = build_inventory(build_pool(least=2, most=2))
 ALMOST_AN_HOUR = timedelta(minutes=58)
 
 
+@made_once
 def with_one_too_many(*, can_disable: bool) -> FakeWorld:
     """Two machines where one is wanted, and their paid hour is about to end."""
     world = FakeWorld(can_disable=can_disable)

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import cast
 
 from fleet.cli import down as cli_down
@@ -68,6 +69,13 @@ class FakeWorld:
         self.operator = FakeOperator()
         self.clock.at_each_tick(self.gitea.tick)
         self.clock.at_each_tick(self.computers.tick)
+
+    def __deepcopy__(self, memo: dict[int, object]) -> "FakeWorld":
+        """Another world that is just as far, with a lock of its own."""
+        another = object.__new__(type(self))
+        memo |= {id(self): another, id(self.guard): threading.RLock()}
+        another.__dict__.update({name: deepcopy(value, memo) for name, value in self.__dict__.items()})
+        return another
 
     @property
     def lost_jobs(self) -> list[FakeJob]:
