@@ -53,8 +53,8 @@ def _again_and_again(world: World, asked: Asked) -> int:
 
 
 def _once(world: World, asked: Asked) -> int:
-    with looking(f"looking at fleet {world.inventory.name}", quiet=asked.json) as told, ThreadPoolExecutor(1) as pool:
-        look = pool.submit(sight.look, world, told)
+    with looking(f"looking at fleet {world.inventory.name}", quiet=asked.json) as told:
+        look = ThreadPoolExecutor(1).submit(sight.look, world, told)  # without `with`: Ctrl-C waits for no host
         from fleet.cli import dashboard, figures  # while the hosts are asked
 
         seen = sight.only(look.result(), asked.names)

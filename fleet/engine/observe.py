@@ -1,7 +1,8 @@
 """Looks at everything at once: the cloud's servers, Gitea's runners and jobs, and each host of ours."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 
 from fleet.core.errors import FleetError, HostError, HostSilent
@@ -23,7 +24,7 @@ def observe(world: World, *, hosts: bool = True, seen: Callable[[str], None] = l
 
     ``hosts=False`` leaves the hosts unasked. ``seen`` is told of each host that has answered.
     """
-    with ThreadPoolExecutor(WORKERS) as pool:
+    with _workers() as pool:
         servers = pool.submit(world.cloud.servers)
         runners = pool.submit(world.gitea.runners)
         jobs = pool.submit(world.gitea.jobs)
@@ -46,6 +47,16 @@ def observe(world: World, *, hosts: bool = True, seen: Callable[[str], None] = l
             servers_known=world.has_cloud,
             devices=devices.result(),
         )
+
+
+@contextmanager
+def _workers() -> Iterator[ThreadPoolExecutor]:
+    """Who leaves early, by an error or Ctrl-C, waits for no host."""
+    pool = ThreadPoolExecutor(WORKERS)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _devices(world: World) -> tuple[Device, ...] | None:

@@ -17,11 +17,8 @@ class AtOnce:
     def __init__(self, workers: int) -> None:
         self.workers = workers
 
-    def __enter__(self) -> "AtOnce":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return None
+    def shutdown(self, **_: bool) -> None:
+        """There is nothing that could still run."""
 
     def submit(self, do: Callable[..., T], *args: object) -> "Future[T]":
         future: Future[T] = Future()

@@ -1,5 +1,8 @@
 """The engine with its own threads: one machine's failure is that machine's row."""
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
 import pytest
 
 from fleet.core.errors import CloudError, Unreachable
@@ -88,3 +91,31 @@ def test_a_look_joins_what_it_saw(world: FakeWorld) -> None:
     seen = observe(process.world)
     assert [machine.phase.value for machine in join(MANY, seen)] == ["idle"] * 8
     assert observe(process.world, hosts=False).hosts == {}
+
+
+@pytest.mark.parametrize("error", [Unreachable("Gitea did not answer"), KeyboardInterrupt()], ids=["refused", "Ctrl-C"])
+def test_who_leaves_a_look_early_waits_for_no_host(
+    world: FakeWorld, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    process = world.process()
+    process.up()
+    answers, asked = Event(), Event()
+    waited: list[bool] = []
+
+    def hangs(_: object) -> None:
+        asked.set()
+        waited.append(answers.wait(5))
+
+    def fails(**_: object) -> None:
+        asked.wait(30)
+        raise error
+
+    monkeypatch.setattr("fleet.engine.observe.ThreadPoolExecutor", ThreadPoolExecutor)
+    monkeypatch.setattr(process.world.sessions, "get", hangs)
+    monkeypatch.setattr(process.world.gitea, "jobs", fails)
+    try:
+        with pytest.raises(type(error)):
+            observe(process.world)
+        assert waited == []
+    finally:
+        answers.set()
