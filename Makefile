@@ -24,9 +24,9 @@ thorough: .venv/ready
 	$(BIN)/pytest -q -n 2 --dist worksteal -m thorough --timeout 600
 
 # Real SSH, systemd, Docker and compose, on the lab: one for each process, each file of tests in one of them. Most of it
-# is waiting, so that four of them fit two cores.
+# is waiting, so that three of them fit two cores.
 e2e: .venv/ready docker tailnet prometheus
-	$(BIN)/pytest -q -n 4 --dist loadfile --no-loadscope-reorder -m e2e --timeout 900 --durations 10
+	$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m e2e --timeout 900 --durations 10
 
 bench: .venv/ready docker
 	$(BIN)/python -m tests.bench

@@ -29,7 +29,8 @@ def test_the_whole_life_of_a_fleet_leaves_nothing_behind(tmp_path: Path) -> None
 
         status = _ok(person.type("status", "--json", "--check", env=env)).json
         assert [one["phase"] for one in status["machines"]] == ["idle", "idle"]
-        assert status["findings"] == []
+        found = [one for one in status["findings"] if one["trouble"] != "load"]  # which is the whole computer's
+        assert found == []
 
         again = _ok(person.type("up", "--json", env=env)).json
         assert [one["verdict"] for one in again["machines"]] == ["kept", "kept"]
