@@ -31,14 +31,18 @@ machine() {
         --ssh-key "$NAME" --firewall "$NAME" --user-data-from-file "$name.yaml" --label "fleet=$NAME" >/dev/null
     address=$(hcloud server ip "$name")
     echo "$address $(cat "$name.pub")" >"$name.hosts"
-    until on "$name" "$address" true; do sleep 0.3; done
+    until on "$name" "$address" true; do in_time; sleep 0.3; done
     on "$name" "$address" "cloud-init status --wait >/dev/null || [ \$? -eq 2 ]"
     on "$name" "$address" "tar -x -C / && systemctl reload ssh && sysctl --quiet --load=/etc/sysctl.d/60-fleet.conf \
         && systemctl restart docker && docker pull --quiet $RUNNER && docker pull --quiet $JOB" <files.tar
     register "$name"
     on "$name" "$address" "umask 077; mkdir -p /opt/fleet/data && cat >/opt/fleet/data/.runner \
         && docker compose -f /opt/fleet/compose.yaml up --detach --quiet-pull" <"$name.runner"
-    until is_online "$name"; do sleep 0.5; done
+    until is_online "$name"; do in_time; sleep 0.5; done
+}
+
+in_time() {
+    [ "$SECONDS" -lt 300 ] || { echo "not within 300 seconds" >&2; exit 1; }
 }
 
 # One connection for all commands of a host, with the only key that is accepted.
@@ -51,11 +55,12 @@ on() {
 }
 
 user_data() {
-    local private public
+    local private public login
+    login=\"$(cat key.pub)\"
     private=\"$(awk '{ printf "%s\\n", $0 }' "$1")\"
     public=\"$(cat "$1.pub")\"
-    awk -v private="${private//\\/\\\\}" -v public="$public" '
-        { sub(/\$host_key_private/, private); sub(/\$host_key_public/, public); print }' server.yaml
+    awk -v private="${private//\\/\\\\}" -v public="$public" -v login="$login" '
+        { sub(/\$host_key_private/, private); sub(/\$host_key_public/, public); sub(/\$login/, login); print }' server.yaml
 }
 
 firewall_rules() {
