@@ -49,6 +49,7 @@ def read_machine_name(text: str) -> MachineName | StaticName | None:
     return read_server_name(text) or _read_static_name(text)
 
 
+@lru_cache(4096)
 def read_server_name(text: str) -> MachineName | None:
     """The parts of a name as servers of ours have it, or None: a static host's name is None here."""
     match = _MACHINE.fullmatch(text)

@@ -70,7 +70,8 @@ def plan_scale(
 @dataclass(slots=True)
 class _Here:
     """One pool at one moment. ``taken_back`` counts the machines that come back from a cordon. ``kept``: what keeps
-    each machine in service, or brings it there."""
+    each machine in service, or brings it there. ``mine``: those with a number the pool may have; one that leaves and
+    is above ``max`` is nobody's any more."""
 
     inventory: Inventory
     pool: Pool
@@ -80,11 +81,11 @@ class _Here:
     at: datetime
     taken_back: int = 0
     kept: dict[str, Change] = field(default_factory=dict)
+    mine: list[Machine] = field(init=False)
 
-    @property
-    def mine(self) -> list[Machine]:
-        """Those with a number the pool may have; one that leaves and is above ``max`` is nobody's any more."""
-        return [m for m in self.machines if m.pool is self.pool and m.phase is not Phase.GHOST and _in_range(m)]
+    def __post_init__(self) -> None:
+        theirs = (one for one in self.machines if one.pool is self.pool and one.phase is not Phase.GHOST)
+        self.mine = [machine for machine in theirs if _in_range(machine)]
 
     @property
     def servers(self) -> list[Machine]:
