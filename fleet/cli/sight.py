@@ -1,7 +1,6 @@
 """One look at a fleet: what is there, what is wrong, what is to be done."""
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from fleet.core.change import Plan
@@ -16,6 +15,7 @@ from fleet.engine import firewall, memory, preflight
 from fleet.engine.findings import findings_now
 from fleet.engine.observe import observe
 from fleet.engine.waiting import waits_now
+from fleet.engine.workers import workers
 from fleet.engine.world import World
 
 
@@ -44,7 +44,7 @@ class Sight:
 
 def look(opened: World, seen: Callable[[str], None] = lambda _: None) -> Sight:
     """Look at everything; nothing is changed. Raises Refused when Hetzner or Gitea do not answer."""
-    with ThreadPoolExecutor(3) as pool:  # while the hosts are asked, which takes longest
+    with workers(3) as pool:  # while the hosts are asked, which takes longest
         raised = pool.submit(memory.raised, opened)
         of_firewall = pool.submit(firewall.notes, opened)
         version = pool.submit(opened.gitea.version)

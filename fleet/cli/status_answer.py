@@ -1,7 +1,6 @@
 """What ``fleet status`` answers: a screen, JSON, a page left open, or a file of metrics."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from fleet.cli.story import looking
 from fleet.cli.wiring import open_world
 from fleet.core.errors import Refused
 from fleet.core.names import read_machine_name
+from fleet.engine.workers import workers
 from fleet.engine.world import World
 
 
@@ -53,8 +53,8 @@ def _again_and_again(world: World, asked: Asked) -> int:
 
 
 def _once(world: World, asked: Asked) -> int:
-    with looking(f"looking at fleet {world.inventory.name}", quiet=asked.json) as told:
-        look = ThreadPoolExecutor(1).submit(sight.look, world, told)  # without `with`: Ctrl-C waits for no host
+    with looking(f"looking at fleet {world.inventory.name}", quiet=asked.json) as told, workers(1) as pool:
+        look = pool.submit(sight.look, world, told)
         from fleet.cli import dashboard, figures  # while the hosts are asked
 
         seen = sight.only(look.result(), asked.names)

@@ -1,8 +1,6 @@
 """Looks at everything at once: the cloud's servers, Gitea's runners and jobs, and each host of ours."""
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 
 from fleet.core.errors import FleetError, HostError, HostSilent
@@ -10,6 +8,7 @@ from fleet.core.names import fleet_label, is_ours, read_machine_name
 from fleet.core.observation import Device, HostSeen, Observation, Runner, Server, ServerStatus
 from fleet.core.orders import Target
 from fleet.engine.probe import probe
+from fleet.engine.workers import workers
 from fleet.engine.world import World, static_target
 
 WORKERS = 32
@@ -24,7 +23,7 @@ def observe(world: World, *, hosts: bool = True, seen: Callable[[str], None] = l
 
     ``hosts=False`` leaves the hosts unasked. ``seen`` is told of each host that has answered.
     """
-    with _workers() as pool:
+    with workers(WORKERS) as pool:
         servers = pool.submit(world.cloud.servers)
         runners = pool.submit(world.gitea.runners)
         jobs = pool.submit(world.gitea.jobs)
@@ -47,16 +46,6 @@ def observe(world: World, *, hosts: bool = True, seen: Callable[[str], None] = l
             servers_known=world.has_cloud,
             devices=devices.result(),
         )
-
-
-@contextmanager
-def _workers() -> Iterator[ThreadPoolExecutor]:
-    """Who leaves early, by an error or Ctrl-C, waits for no host."""
-    pool = ThreadPoolExecutor(WORKERS)
-    try:
-        yield pool
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _devices(world: World) -> tuple[Device, ...] | None:

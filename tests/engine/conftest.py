@@ -31,7 +31,7 @@ class AtOnce:
 
 @pytest.fixture(autouse=True)
 def no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fleet.engine.observe.ThreadPoolExecutor", AtOnce)
+    monkeypatch.setattr("fleet.engine.workers.ThreadPoolExecutor", AtOnce)
     monkeypatch.setattr("fleet.cli.down.apply", run_changes)
 
 

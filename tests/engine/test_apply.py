@@ -110,7 +110,7 @@ def test_who_leaves_a_look_early_waits_for_no_host(
         asked.wait(30)
         raise error
 
-    monkeypatch.setattr("fleet.engine.observe.ThreadPoolExecutor", ThreadPoolExecutor)
+    monkeypatch.setattr("fleet.engine.workers.ThreadPoolExecutor", ThreadPoolExecutor)
     monkeypatch.setattr(process.world.sessions, "get", hangs)
     monkeypatch.setattr(process.world.gitea, "jobs", fails)
     try:

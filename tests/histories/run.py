@@ -47,7 +47,7 @@ class Broken(AssertionError):
 def play(seed: int, *, told: int = TOLD) -> None:
     """Play the history of this seed to its end. Raises Broken with the last lines of the story."""
     with (
-        patch("fleet.engine.observe.ThreadPoolExecutor", AtOnce),
+        patch("fleet.engine.workers.ThreadPoolExecutor", AtOnce),
         patch("fleet.cli.down.apply", run_changes),
     ):
         Stage(write(seed), told).play()
