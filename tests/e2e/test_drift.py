@@ -66,7 +66,8 @@ def test_drift_of_a_busy_machine_waits_for_its_job(fleet: Fleet) -> None:
 
 
 def test_a_stopped_runner_is_started_again(fleet: Fleet) -> None:
-    fleet.inside("docker kill --signal TERM fleet-runner")
+    # The moment it starts: a first process that does not listen yet would never end.
+    fleet.inside("docker restart fleet-runner && docker kill --signal TERM fleet-runner")
     soon(lambda: fleet.inside("docker inspect --format '{{.State.Running}}' fleet-runner") == "false")
     fleet.must("up", "--yes")
     assert fleet.inside("docker inspect --format '{{.State.Running}}' fleet-runner") == "true"

@@ -329,7 +329,7 @@ def test_the_entry_tries_again_while_gitea_refuses_and_can_be_stopped(lab: Lab) 
     process = lab.start("entry", "--data", str(lab.folder))
     lab.until(lambda: "Waiting to retry" in lab.story(), "the refusal")
     process.terminate()
-    assert process.wait(LIMIT_SECONDS) == 143
+    assert process.wait(LIMIT_SECONDS) == -signal.SIGTERM
 
 
 def test_registering_writes_the_state_file_and_says_so(lab: Lab) -> None:

@@ -104,8 +104,6 @@ def _parser() -> argparse.ArgumentParser:
 
 def run_entry(options: argparse.Namespace) -> int:
     """The image's ``run.sh``: a runner that has its state file never registers again."""
-    # As a container's first process it would otherwise be deaf to TERM until the daemon listens.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     data = Path(options.data)
     data.mkdir(parents=True, exist_ok=True)
     os.chdir(data)
@@ -212,10 +210,10 @@ def run_daemon(options: argparse.Namespace) -> int:
         identity.save(config.file)
         log("info", f"labels updated to: {identity.labels}")
     client = Client(identity.address, identity.uuid, identity.token, insecure=config.insecure)
-    _declare(client, identity)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    _declare(client, identity)
     cache = start_cache(config)
     try:
         Poller(config, identity, client, cache).run(stop)
