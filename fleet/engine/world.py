@@ -27,6 +27,7 @@ class Limits:
     cloud_init: float = 600
     stop: float = 60
     online: float = 90
+    offline: float = 90
     foreign_key: float = 60
 
 

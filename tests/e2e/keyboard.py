@@ -201,7 +201,8 @@ class Job:
     pushed: jobs.Pushed
 
     def seen(self) -> Json:
-        return jobs.jobs_of(self.client, self.pushed)[0]
+        """Gitea's answer about it; a real one makes a job a moment after the push."""
+        return soon(lambda: jobs.jobs_of(self.client, self.pushed))[0]
 
     def word(self) -> str:
         """``queued``, ``in_progress``, or how it ended."""

@@ -9,6 +9,7 @@ from functools import lru_cache, partial
 from fleet.core.orders import Result
 from fleet.core.probe_answer import read_memory
 from fleet.core.setup.trust import UPDATE_STORE
+from fleet.engine.steps import freeze
 from tests.fakes.host import GUARD_UNIT, LOGIN_FILES, RUNNER_FILE, FakeHost
 from tests.fakes.probe import probe
 from tests.fakes.tailscale import ARCHIVE_KEY, read_flags
@@ -245,6 +246,19 @@ def _terminate(host: FakeHost, _match: "re.Match[str]", _stdin: str) -> Result:
     return DONE if host.terminate() else Result(1, "", "container is not running")
 
 
+def _freeze(host: FakeHost, _match: "re.Match[str]", _stdin: str) -> Result:
+    return DONE if host.freeze(freeze.THAWED_AFTER) else Result(1, "", "Container fleet-runner is not running")
+
+
+def _thaw(host: FakeHost, _match: "re.Match[str]", _stdin: str) -> Result:
+    host.thaw()
+    return DONE
+
+
+def _end_frozen(host: FakeHost, _match: "re.Match[str]", _stdin: str) -> Result:
+    return DONE if host.end_frozen() else Result(1, "it is not frozen any more\n", "")
+
+
 def _inspect(host: FakeHost, _match: "re.Match[str]", _stdin: str) -> Result:
     container = host.disk.container
     if container is None:
@@ -370,6 +384,9 @@ _COMMANDS: tuple[tuple[str, str, Action], ...] = (
     ("host.pull", r"docker (--config /opt/fleet/docker )?pull --quiet (?P<image>\S+)", _pull),
     ("host.compose up", _COMPOSE, _compose),
     ("host.stop runner", r"docker kill --signal TERM fleet-runner >/dev/null", _terminate),
+    ("host.freeze runner", re.escape(freeze.FREEZE), _freeze),
+    ("host.thaw runner", re.escape(freeze.THAW), _thaw),
+    ("host.end frozen runner", re.escape(freeze.END), _end_frozen),
     ("host.is running", _INSPECT, _inspect),
     ("host.read log", r"docker logs --tail 8 fleet-runner 2>&1", _log),
     ("host.recall", r"cat (?P<path>/var/lib/fleet(?:/record)?/memory) 2>/dev/null", _cat),

@@ -9,6 +9,7 @@ from fleet.core.labels import matches
 from fleet.core.observation import EndedJobs, Job, JobState, Runner
 from fleet.core.orders import Credentials, LogPart
 from fleet.core.secret import Secret
+from fleet.core.setup import FETCH_TIMEOUT
 from tests.fakes.clock import FakeClock
 
 ONLINE_FOR = 60
@@ -42,7 +43,8 @@ class Record:
 
 @dataclass(slots=True, eq=False)
 class RunnerProcess:
-    """The program in a runner's container: who it is, and whether it still asks for jobs."""
+    """The program in a runner's container: who it is, and whether it still asks for jobs. ``frozen``: it does not run,
+    and does not know."""
 
     id: int
     token: str
@@ -51,13 +53,14 @@ class RunnerProcess:
     alive: bool = True
     polls: bool = True
     known: bool = True
+    frozen: bool = False
     tasks_version: int = 0
 
 
 @dataclass(slots=True, eq=False)
 class FakeJob:
     """One job from its start to its end. ``end``: empty, success, or lost. ``flight``: who gets it, and when.
-    ``prints``: its log so far."""
+    ``sent``: when a runner, frozen now, had asked for it. ``prints``: its log so far."""
 
     id: int
     labels: frozenset[str]
@@ -67,6 +70,7 @@ class FakeJob:
     runner_id: int | None = None
     process: RunnerProcess | None = None
     flight: tuple[RunnerProcess, float] | None = None
+    sent: float = 0.0
     end: str = ""
     ended: float = 0.0
     prints: bytes = b""
@@ -133,6 +137,7 @@ class Instance:
             and not record.disabled
             and process.alive
             and process.polls
+            and not process.frozen
             and len(self.running_on(process)) < process.capacity
             and matches(job.labels, record.labels)
         )
@@ -190,7 +195,9 @@ class Instance:
 
     def _land(self, job: FakeJob, process: RunnerProcess) -> None:
         """For Gitea the runner has the job; a runner that has been told to stop threw the answer away."""
+        sent = self.clock.now() - IN_FLIGHT
         self._assign(job, process)
+        job.sent = sent if process.frozen else 0.0
         if not process.alive or not process.polls or process.id not in self.records:
             self._lose(job)
 
@@ -207,6 +214,14 @@ class Instance:
         for job in self.jobs:
             if job.runner_id == record_id and job.runs:
                 self._lose(job)
+
+    def thawed(self, process: RunnerProcess) -> None:
+        """It goes on. An answer that came while it was frozen is read, unless it has waited too long for it."""
+        process.frozen = False
+        for job in self.running_on(process):
+            if job.sent and self.clock.now() > job.sent + FETCH_TIMEOUT:
+                self._lose(job)
+            job.sent = 0.0
 
     def _lose(self, job: FakeJob) -> None:
         job.end, job.ended = "lost", self.clock.now()

@@ -84,6 +84,7 @@ class FakeHost:
         self.mute = ""
         self._deaf = ""
         self._undeclared: RunnerProcess | None = None
+        self._thaws_at = 0.0
         self.full = self.asks_for_reboot = False
         self.refuses_login_until = 0.0
         self.other_key_until = 0.0
@@ -215,7 +216,9 @@ class FakeHost:
             container.returns = False
             self._run(container)
         process = self.process
-        if process is None:
+        if process is not None and process.frozen and self._clock.now() >= self._thaws_at:
+            self.thaw()
+        if process is None or process.frozen:
             return
         if self.reaches_gitea:
             self._declare()
@@ -343,6 +346,31 @@ class FakeHost:
             return False
         container.by_hand = True
         container.process.polls = False
+        return True
+
+    def freeze(self, seconds: int) -> bool:
+        """``docker pause``, and a timer that undoes it."""
+        process = self.process
+        if process is None:
+            return False
+        process.frozen = True
+        self._thaws_at = self._clock.now() + seconds
+        return True
+
+    def thaw(self) -> None:
+        """``docker unpause``."""
+        process = self.process
+        if process is not None and process.frozen:
+            self._gitea.thawed(process)
+
+    def end_frozen(self) -> bool:
+        """Its end, if it has been frozen all the while."""
+        container, process = self.disk.container, self.process
+        if container is None or process is None or not process.frozen:
+            return False
+        self._note("end of the frozen runner")
+        self._gitea.died(process)
+        container.running, container.by_hand = False, True
         return True
 
     def tasks(self) -> list[str]:

@@ -4,7 +4,7 @@ The proof that a machine is empty is Gitea's list of jobs in progress; task cont
 Gitea's own "busy" is a guess of ten seconds and proves nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from fleet.core.errors import Deferred, HostError, HostLocked, NamesakeRefused, RunnerUnknown, StepFailed
 from fleet.core.facts import HostFacts
@@ -15,6 +15,7 @@ from fleet.core.observation import Job, JobState, Runner
 from fleet.core.serving import KEEPS
 from fleet.core.setup import CONTAINER, FETCH_TIMEOUT
 from fleet.engine.steps.credentials import credentials
+from fleet.engine.steps.freeze import end, frozen
 from fleet.engine.wait import wait_for
 from fleet.engine.work import Work
 
@@ -83,27 +84,70 @@ def cordon(work: Work) -> None:
     asks for. Jobs that run go on. Then wait until a request in flight has been answered.
 
     One that is offline is disabled too: it may come back at any moment. Where Gitea cannot, ``stop`` looks again.
+    Raises Deferred when it has jobs and only its end keeps it from more.
     """
     records = _records(work)
-    for one in records:
-        if not work.world.gitea.set_disabled(one.id, True) and one.online:
-            _declare_draining(work, one)
+    loose = [one for one in records if not work.world.gitea.set_disabled(one.id, True) and one.online]
+    nameless = [one for one in loose if not _declared_draining(work, one)]
+    if nameless:
+        _end_without_a_job(work, nameless)
     if any(one.online for one in (*records, *_records(work))):  # one may have come back in between
         work.world.clock.sleep(FLIGHT)
 
 
-def _declare_draining(work: Work, runner: Runner) -> None:
+def _declared_draining(work: Work, runner: Runner) -> bool:
+    """Whether it could be, by the credentials on its host: they may be gone, or another's."""
     who = credentials(work)
     if who is None or who.id != runner.id:
-        raise StepFailed(
-            f"could not cordon runner {runner.id} ({runner.name}): this Gitea cannot disable runners, "
-            "and the host does not give the runner's own credentials",
-            hint="type the same command again when SSH answers, or when the runner is offline",
-        )
+        return False
     try:
         work.world.gitea.declare(who, [draining_label(work.world.inventory.name)])
     except RunnerUnknown:
+        return False
+    return True
+
+
+def _end_without_a_job(work: Work, nameless: Sequence[Runner]) -> None:
+    """The runner of this host has lost its credentials: end it between two jobs, and see that these records were its.
+
+    Raises Deferred when it has jobs, StepFailed when the host or its Docker does not answer.
+    """
+    facts = _facts(work)
+    if facts is None or not facts.docker:
+        what = "its host" if facts is None else "the Docker of its host"
+        raise _cannot_cordon(nameless, f"{what} does not answer", "when it answers, or when the runner is offline")
+    if Step.EMPTY not in work.change.steps:  # by force: a person has read which jobs die
         return
+    if facts.container is not None and facts.container.running:
+        work.tell("freeze the runner: it has lost its credentials, and this Gitea cannot disable it")
+        empty(work)
+        with frozen(work):
+            _see_no_answer_come(work)
+            end(work)
+    work.tell("wait until Gitea calls the runner offline")
+    limit = work.world.limits.offline
+    if not wait_for(work.world.clock, lambda: not _online(work) or None, limit=limit, first=1, longest=5):
+        raise _cannot_cordon(nameless, "it is not the one on this host", "when that runner is offline")
+
+
+def _see_no_answer_come(work: Work) -> None:
+    """Look until any request of a frozen runner has been answered. Raises Deferred once a job is in an answer: soon
+    enough for the runner, which waits no longer than its ``fetch_timeout``, and has the job when it is thawed.
+    """
+    wait_for(work.world.clock, lambda: _no_job(work), limit=FLIGHT, first=0.1, longest=0.1)
+    empty(work)
+
+
+def _cannot_cordon(runners: Sequence[Runner], why: str, again: str) -> StepFailed:
+    names = ", ".join(f"runner {one.id} ({one.name})" for one in runners)
+    return StepFailed(
+        f"could not cordon {names}: this Gitea cannot disable runners, and {why}",
+        hint=f"type the same command again {again}",
+    )
+
+
+def _online(work: Work) -> list[Runner]:
+    return [one for one in _records(work) if one.online]
 
 
 def empty(work: Work) -> None:
@@ -179,8 +223,7 @@ def _has_stopped(work: Work) -> bool:
 
 def must_be_offline(work: Work) -> None:
     """Raises StepFailed when Gitea, asked now, sees its runner online: then it may have or get a job."""
-    online = [one for one in _records(work) if one.online]
-    if online:
+    if _online(work):
         raise StepFailed(
             f"{work.name} cannot be stopped safely: SSH does not answer, and Gitea says its runner is online",
             hint="type the same command again when SSH answers, or when the runner has gone offline",
