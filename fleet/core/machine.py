@@ -173,7 +173,10 @@ def address_by_tailnet(inventory: Inventory, name: str, devices: tuple[Device, .
 
 def draining_label(fleet: str) -> str:
     """The one label a cordoned runner declares where Gitea cannot disable it: no job asks for it."""
-    return f"fleet-draining-{fleet}"
+    return f"{_DRAINING}{fleet}"
+
+
+_DRAINING = "fleet-draining-"
 
 
 def _by_pool_and_number(name: str) -> tuple[str, int, str]:
@@ -306,13 +309,17 @@ def _phase_by_host(facts: HostFacts, runner: Runner | None, jobs: tuple[Job, ...
         return Phase.BUSY
     if runner is None:
         return Phase.UNREGISTERED
-    if asker is Asker.REPAIR:
+    if asker is Asker.REPAIR and _is_cordoned(runner):
         return Phase.OFFLINE
     if runner.disabled:
         return Phase.PAUSED
     if not runner.online or facts.container is None or not facts.container.running:
         return Phase.OFFLINE
     return Phase.IDLE
+
+
+def _is_cordoned(runner: Runner) -> bool:
+    return bool(runner.disabled) or any(label.startswith(_DRAINING) for label in runner.labels)
 
 
 def _phase_by_gitea(

@@ -2,7 +2,7 @@
 
 from fleet.core.change import Change, Verb
 from fleet.core.lifecycle import INTO_SERVICE, Step, on_static
-from fleet.core.machine import Machine
+from fleet.core.machine import Asker, Machine
 from fleet.core.names import read_machine_name
 
 
@@ -25,6 +25,14 @@ def pool_of(name: str) -> str:
 def held(machine: Machine) -> Change:
     """A person keeps it as it is."""
     return change_of(Verb.KEEP, machine, "held by a person", steps=(), hint=f"fleet release {machine.name}")
+
+
+def drained(machine: Machine) -> Change:
+    """It takes no new job, and is left alone. Only a person brings back what a person has drained."""
+    if machine.asker is Asker.SCALE:
+        return change_of(Verb.KEEP, machine, "is leaving: asked by scale", hint=f"fleet down {machine.name}")
+    hint = f"fleet enable {machine.name}, or fleet down {machine.name}"
+    return change_of(Verb.KEEP, machine, "drained by a person: it takes no new job", hint=hint)
 
 
 def jobs_of(machine: Machine) -> str:

@@ -75,7 +75,8 @@ def turns_to_reboot(inventory: Inventory, machines: Sequence[Machine], seen: Obs
 def _turn_of(inventory: Inventory, pool: Pool, mine: Sequence[Machine], seen: Observation) -> str | None:
     asking = [m for m in mine if m.phase is Phase.IDLE and m.static is None and m.facts and m.facts.reboot_needed]
     fit = [m for m in mine if m.phase in SERVES]
-    away = [m for m in mine if m.server is not None and m.phase not in SERVES | {Phase.PAUSED, Phase.HELD}]
+    stays = SERVES | {Phase.PAUSED, Phase.HELD}
+    away = [m for m in mine if m.server is not None and (m.phase not in stays or m.asker is not None)]
     if not asking or away or _jobs_wait(inventory, pool, seen):
         return None
     first = min(asking, key=lambda machine: machine.name)

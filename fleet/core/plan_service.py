@@ -7,7 +7,7 @@ from fleet.core.errors import HostError, HostOfAnother, HostSilent, LoginRefused
 from fleet.core.health import Trouble
 from fleet.core.lifecycle import BACK, EMPTIED, MEND, Step
 from fleet.core.machine import BOOT_GRACE, Asker, Machine, Phase, last_start
-from fleet.core.machine_change import change_of, jobs_of, offline_reason, pool_of
+from fleet.core.machine_change import change_of, drained, jobs_of, offline_reason, pool_of
 from fleet.core.names import Tag
 from fleet.core.plan_care import cared_for, is_full, rebooted
 from fleet.core.plan_repair import repaired, repaired_silent
@@ -15,6 +15,8 @@ from fleet.core.plan_static import static_change
 from fleet.core.repair import WORDS, Now
 from fleet.core.rungs import WELL, Rung, read_tried
 from fleet.core.setup import HostWanted, drift, is_flushed, kept_settings
+
+STARTS_ANEW = "taken back while it had jobs: its runner starts anew, to hear of jobs that waited"
 
 
 def into_service(machine: Machine, wanted: HostWanted, now: Now) -> Change:
@@ -51,8 +53,7 @@ def _by_phase(machine: Machine, wanted: HostWanted, now: Now) -> Change:
         case Phase.OFFLINE:
             return _offline(machine, wanted, now)
         case Phase.DRAINING | Phase.DRAINED:
-            reason = f"is leaving: asked by {machine.asker or 'a person'}"
-            return Change(Verb.KEEP, machine.name, pool_of(machine.name), reason, hint=f"fleet down {machine.name}")
+            return drained(machine)
         case Phase.ABSENT:
             return change_of(Verb.FINISH, machine, "taken down by a person, and wanted")
         case Phase.BUSY | Phase.PAUSED:
@@ -74,6 +75,8 @@ def _idle(machine: Machine, wanted: HostWanted, now: Now) -> Change:
     care = cared_for(machine, facts, now)
     if care is not None:
         return care
+    if machine.asker is Asker.REPAIR:
+        return change_of(Verb.REPAIR, machine, STARTS_ANEW, steps=(*EMPTIED, *BACK))
     found = drift(facts, wanted)
     if found:
         reason = "differs from the inventory: " + ", ".join(one.what for one in found)

@@ -14,6 +14,7 @@ from fleet.core.errors import HostSilent
 from fleet.core.inventory import Inventory, Pool
 from fleet.core.lifecycle import LEAVE_AS_SURPLUS, TAKE_BACK_BUSY, TAKE_BACK_EMPTY, Step
 from fleet.core.machine import Asker, Machine, Phase, join
+from fleet.core.machine_change import drained
 from fleet.core.money import Catalog
 from fleet.core.names import Tag, read_server_name
 from fleet.core.observation import Job, Observation
@@ -233,7 +234,7 @@ def _unwanted(machine: Machine, inventory: Inventory, at: datetime, record: Reco
         case Phase.HELD:
             return _keep(machine, "held by a person")
         case Phase.DRAINING | Phase.DRAINED if machine.asker is Asker.PERSON:
-            return _keep(machine, "is leaving: asked by person")
+            return drained(machine)
         case Phase.DRAINING | Phase.DRAINED:
             return Change(Verb.REMOVE, machine.name, "", "the inventory does not want it", LEAVE_AS_SURPLUS)
         case _:

@@ -139,10 +139,13 @@ def test_adding_needs_to_know_where() -> None:
     assert "fleet up POOL --add 1" in result.stderr
 
 
-def test_a_machine_that_leaves_is_a_finding_of_status(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_that_a_person_drained_is_a_finding_of_status_that_says_both_ways_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     leaving = seen(server(tags={Tag.DRAINING: "person.1"}))
     set_scene(monkeypatch, status_answer, inventory(), leaving)
-    assert "ci-build-1  is leaving: asked by person -> fleet down ci-build-1" in typed("status").stdout
+    told = " ".join(typed("status").stdout.split())
+    assert "ci-build-1 drained by a person: it takes no new job -> fleet enable ci-build-1, or fleet down" in told
 
 
 # --- status, as a page left open ---------------------------------------------------------------------------

@@ -129,9 +129,18 @@ def test_a_machine_asked_to_leave_is_draining_while_it_has_a_job() -> None:
 
 
 @pytest.mark.parametrize("host", [facts(), stopped(facts()), facts(container=None)])
-def test_a_machine_in_repair_is_offline_until_it_is_back(host: HostFacts) -> None:
+@pytest.mark.parametrize(
+    "cordoned", [runner(disabled=True), replace(runner(), labels=frozenset({"fleet-draining-ci"}))]
+)
+def test_a_machine_in_repair_is_offline_until_it_is_back(host: HostFacts, cordoned: Runner) -> None:
+    assert phase(server(tags={Tag.DRAINING: "repair.1"}), cordoned, host=host) is Phase.OFFLINE
+
+
+def test_a_machine_that_was_taken_back_with_jobs_is_idle_after_them_though_its_runner_is_to_start_anew() -> None:
     tags = {Tag.DRAINING: "repair.1"}
-    assert phase(server(tags=tags), runner(disabled=True), host=host) is Phase.OFFLINE
+    assert phase(server(tags=tags), runner(), host=facts()) is Phase.IDLE
+    assert phase(server(tags=tags), runner(), host=stopped(facts())) is Phase.OFFLINE
+    assert phase(server(tags=tags), runner(online=False), host=facts()) is Phase.OFFLINE
 
 
 @pytest.mark.parametrize(

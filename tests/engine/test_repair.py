@@ -239,3 +239,14 @@ def test_no_machine_is_made_anew_while_gitea_hears_of_none() -> None:
         process.scale()
         assert not set(HARD) & set(process.calls.log)
         world.clock.sleep(PERIOD)
+
+
+def test_a_runner_that_lived_through_a_stop_of_docker_gets_its_new_socket_in_the_same_repair(
+    any_world: FakeWorld,
+) -> None:
+    any_world.process().up()
+    any_world.host(NAME).stop_docker()
+    assert only(any_world.process().up()).verdict is Verdict.DONE
+    assert not any_world.host(NAME).socket_lost
+    assert_in_service(any_world, NAME)
+    assert only(any_world.process().up()).text == "online, idle, as wanted"

@@ -33,7 +33,8 @@ GUARD_UNIT = "/etc/systemd/system/fleet-guard.service"
 
 @dataclass(slots=True)
 class Container:
-    """The runner's container. ``by_hand``: somebody stopped it, so ``unless-stopped`` leaves it so."""
+    """The runner's container. ``by_hand``: somebody stopped it, so ``unless-stopped`` leaves it so. ``socket_lost``: it
+    has lived through a stop of Docker, and reaches it no more."""
 
     config: str
     image: str
@@ -42,6 +43,7 @@ class Container:
     running: bool = True
     by_hand: bool = False
     returns: bool = False
+    socket_lost: bool = False
 
 
 @dataclass(slots=True)
@@ -140,6 +142,11 @@ class FakeHost:
         """The runner, if one runs here."""
         container = self.disk.container
         return container.process if container is not None and container.running else None
+
+    @property
+    def socket_lost(self) -> bool:
+        """Whether the runner that runs here has lived through a stop of Docker."""
+        return self.process is not None and self.disk.container is not None and self.disk.container.socket_lost
 
     @property
     def busy(self) -> bool:
@@ -264,6 +271,13 @@ class FakeHost:
         """The daemon reads its settings when it starts."""
         self.disk.daemon = json.loads(self.disk.files.get(DAEMON_FILE, "{}"))
         self.disk.docker = True
+        self.docker_trouble = ""
+
+    def stop_docker(self) -> None:
+        """As ``systemctl stop docker.socket docker`` does. The runner goes on, and has no socket any more."""
+        self.docker_trouble = "Cannot connect to the Docker daemon"
+        if self.disk.container is not None:
+            self.disk.container.socket_lost = self.disk.container.running
 
     def restart_docker(self) -> None:
         """Containers live through it only if the daemon that ends was told so when it started."""
@@ -321,7 +335,7 @@ class FakeHost:
     def _run(self, container: Container) -> None:
         before, container.process = container.process.id, self._process()
         self._cured("restart" if container.process.id == before else "register")
-        container.running, container.by_hand, container.returns = True, False, False
+        container.running, container.by_hand, container.returns, container.socket_lost = True, False, False, False
         self._undeclared = container.process
         if self.reaches_gitea:
             self._declare()

@@ -19,6 +19,7 @@ def probe(host: FakeHost, arguments: list[str]) -> str:
     lines += [("memory_size", "8000000"), ("memory_free", "6000000"), ("oom_kills", "0")]
     lines += [("load", "0.10"), ("cores", "4"), ("uptime", "3600")]
     lines += [("guarded", "yes")] if host.guarded else []
+    lines += [("socket_lost", "yes")] if host.socket_lost else []
     lines += [("compose", "2.26.1")] if host.disk.docker else []
     lines += [("login", line) for line in host.disk.files.get(LOGIN_FILES[0], "").splitlines()]
     kinds = {"file": _file, "package": _package, "static": _static, "source": _source, "cache": _cache}

@@ -257,13 +257,13 @@ def _delete_leftovers(work: Work, keep: int, facts: HostFacts) -> None:
 def start(work: Work) -> None:
     """See to it that the runner's container runs with the current configuration and identity.
 
-    It is made anew when it got a new identity, or when it runs and Gitea does not see it: the machine has no job
-    then, or this change would not be.
+    It is made anew when it got a new identity, or when it runs and does not serve: the machine has no job then, or
+    this change would not be.
     """
     facts = work.facts or work.look()
     seen = facts.container
     as_wanted = seen is not None and seen.running and seen.config == work.wanted.config_hash
-    if as_wanted and not work.restart and _is_online(work):
+    if as_wanted and not work.restart and _serves(work, facts):
         return
     force = "--force-recreate" if as_wanted else ""
     work.must_run(
@@ -273,9 +273,12 @@ def start(work: Work) -> None:
     )
 
 
-def _is_online(work: Work) -> bool:
+def _serves(work: Work, facts: HostFacts) -> bool:
+    """Whether Gitea sees it and gives it jobs, and it can run them. One that lived through a stop of Docker has the old
+    socket, and still has the label of its cordon: only a new start declares its own."""
     runner = work.world.gitea.runner(work.runner_id) if work.runner_id is not None else None
-    return runner is not None and runner.online
+    cordoned = runner is not None and draining_label(work.world.inventory.name) in runner.labels
+    return runner is not None and runner.online and not cordoned and not facts.socket_lost
 
 
 def online(work: Work) -> None:
