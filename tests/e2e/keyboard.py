@@ -276,6 +276,10 @@ def cancel_faults(lab: Lab) -> None:
     _control(lab, "DELETE", "/_lab/faults")
 
 
+OFFLINE_AFTER = 61
+"""Seconds of Gitea's time until a runner that says nothing is offline."""
+
+
 def age(lab: Lab, *, gitea: float = 0, hetzner: float = 0) -> None:
     """Move the time of the lab's Gitea, or of its Hetzner, by so many seconds, as only stand-ins can."""
     for url, seconds in ((lab.gitea, gitea), (lab.hetzner.removesuffix("/v1"), hetzner)):

@@ -11,7 +11,7 @@ import pytest
 from fleet.core.health import Severity, Trouble
 from fleet.lab.place import Lab
 from tests.e2e.faults import BOUND, BUSY, CUT_OFF, DROP_SSH, FILL_DISK, IDLE, LET_SSH_IN, Fault, inside, second_address
-from tests.e2e.keyboard import Fleet, Json, Long, Person, age, new_fleet, running, soon
+from tests.e2e.keyboard import OFFLINE_AFTER, Fleet, Json, Long, Person, age, new_fleet, running, soon
 from tests.faults import PROPERTY
 
 pytestmark = pytest.mark.e2e
@@ -21,9 +21,6 @@ Note = Callable[[str, object], None]
 REPAIR = ("repair", "--yes")
 GRACE = 16 * 60
 """Seconds of Hetzner's time after which a machine that is silent is reset, and some more."""
-
-OFFLINE_AFTER = 61
-"""Seconds of Gitea's time until a runner that says nothing is offline."""
 
 STATE = """
 docker ps --all --quiet --no-trunc | sort | xargs docker inspect --format '{{.Id}} {{.State.Status}} {{.State.StartedAt}}'

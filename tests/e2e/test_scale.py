@@ -11,11 +11,13 @@ import pytest
 
 from fleet.core.lifecycle import LEAVE_AS_SURPLUS, OF_TAILNET, Step
 from tests.e2e.keyboard import (
+    OFFLINE_AFTER,
     Fleet,
     Json,
     Long,
     Person,
     Typed,
+    age,
     lab_up,
     new_fleet,
     push_long,
@@ -28,6 +30,7 @@ pytestmark = pytest.mark.e2e
 
 BOTH = pytest.mark.parametrize("place", ["--patch", "--no-patch"], indirect=True)
 PATCH = pytest.mark.parametrize("place", ["--patch"], indirect=True)
+NO_PATCH = pytest.mark.parametrize("place", ["--no-patch"], indirect=True)
 
 ALWAYS_DUE = "cron.minutes = 60"
 POOL = "capacity = 2\nmin = 1\nmax = 2"
@@ -223,6 +226,28 @@ def test_a_busy_surplus_machine_is_deferred_and_leaves_later_also_when_killed_at
     soon(lambda: _settled(pair), seconds=60)
     assert _one_left(pair) == stays
     assert [jobs[stays].ends(), late.ends()] == ["success", "success"]
+
+
+@NO_PATCH
+def test_a_runner_without_its_credentials_is_ended_between_two_jobs_and_comes_back(single: Fleet) -> None:
+    """Gitea cannot disable it, and nobody can say for it that it wants no job."""
+    job = running(single)
+    single.inside("rm /opt/fleet/data/.runner")
+    single.must("repair", "--yes")
+    assert job.runs()
+    assert job.ends() == "success"
+
+    with single.start("repair", "--yes") as repair:
+        assert repair.stderr is not None
+        assert any("until Gitea calls the runner offline" in line for line in repair.stderr)
+        age(single.lab, gitea=OFFLINE_AFTER)
+        try:
+            repair.communicate()
+        finally:
+            age(single.lab, gitea=-OFFLINE_AFTER)
+    assert repair.returncode == 0
+    assert len(single.runners()) == 1
+    assert single.push("echo works").ends() == "success"
 
 
 @PATCH
