@@ -1,6 +1,7 @@
 """``python -m fleet`` is the command ``fleet``. A shell that asks for the next word is answered before all else."""
 
 import gc
+import io
 import os
 import sys
 
@@ -13,9 +14,17 @@ def main() -> None:
 
         sys.exit(answer(shell, sys.argv[1:]))
     gc.set_threshold(100_000)  # what is imported stays: to look for garbage among it is a tenth of a start
+    _show_what_can_be_shown()
     from fleet.cli import main as program
 
     program.main()
+
+
+def _show_what_can_be_shown() -> None:
+    """A terminal that has no euro sign gets a ``?``: no answer ends for want of a character."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 if __name__ == "__main__":

@@ -9,11 +9,11 @@ from rich.console import Console
 from fleet.cli import show
 from fleet.cli.ask import confirm
 from fleet.cli.exits import OK, code_of, with_verdict
+from fleet.cli.machines import unknown
 from fleet.cli.options import InventoryOption, JsonOption, QuietOption, YesOption
 from fleet.cli.story import looking, telling
 from fleet.cli.wiring import open_world
 from fleet.core.change import Plan
-from fleet.core.errors import Refused
 from fleet.core.machine import Machine, join
 from fleet.core.names import is_ours
 from fleet.core.observation import JobState, Observation
@@ -78,9 +78,9 @@ def _must_be_known(world: World, plan: Plan, names: Sequence[str]) -> None:
     """A name that is neither a pool nor a machine that exists is most likely a slip."""
     met = {change.machine for change in plan.changes} | {pool.name for pool in world.inventory.pools}
     met |= {change.pool for change in plan.changes}
-    unknown = [name for name in names if name not in met]
-    if unknown:
-        raise Refused(f"there is no pool or machine {', '.join(unknown)}", hint="fleet status lists them")
+    for name in names:
+        if name not in met:
+            raise unknown(f"there is no machine or pool {name}", name, met)
 
 
 def _question(fleet: str, plan: Plan, *, force: bool) -> str:

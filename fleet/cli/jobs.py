@@ -54,8 +54,9 @@ def _screen(running: list[tuple[Machine, Job]], waiting: tuple[Wait, ...], now: 
     return Group(table)
 
 
-def _name(job: Job) -> str:
-    return f"{job.name} ({job.repo})" if job.repo else job.name
+def _name(job: Job) -> Text:
+    """As it is: what looks like markup was written by whoever may push a workflow."""
+    return Text(f"{job.name} ({job.repo})" if job.repo else job.name)
 
 
 def _json(fleet: str, running: list[tuple[Machine, Job]], waiting: tuple[Wait, ...]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from fleet.cli import wiring
 from fleet.cli.exits import OK, with_verdict
+from fleet.cli.machines import unknown
 from fleet.cli.options import InventoryOption
 from fleet.core.errors import Refused
 from fleet.core.firewall import OPENED
@@ -68,8 +69,7 @@ def _target(world: World, name: str, *, past_tailnet: bool) -> Target:
         if is_ours(one.name, one.tags, world.inventory.name, world.inventory.gitea)
     }
     if name not in ours:
-        known = ", ".join(sorted([*ours, *world.statics])) or "none"
-        raise Refused(f"there is no machine {name}", hint=f"machines: {known}")
+        raise unknown(f"there is no machine {name}", name, (*ours, *world.statics))
     return public_target(ours[name]) if past_tailnet else world.target(ours[name])
 
 

@@ -8,10 +8,12 @@ from rich.console import Console
 
 from fleet.cli import sight
 from fleet.cli.exits import NOT_AS_WANTED, OK
+from fleet.cli.machines import unknown
 from fleet.cli.story import looking
 from fleet.cli.wiring import open_world
 from fleet.core.errors import Refused
 from fleet.core.names import read_machine_name
+from fleet.core.static_hosts import possible_names
 from fleet.engine.workers import workers
 from fleet.engine.world import World
 
@@ -57,7 +59,9 @@ def _once(world: World, asked: Asked) -> int:
         look = pool.submit(sight.look, world, told)
         from fleet.cli import dashboard, figures  # while the hosts are asked
 
-        seen = sight.only(look.result(), asked.names)
+        whole = look.result()
+    _must_be_there(whole, asked.names)
+    seen = sight.only(whole, asked.names)
     console = Console(highlight=False)
     if asked.json:
         found = figures.figures(world, seen.seen, seen.machines)
@@ -80,9 +84,18 @@ def _alone(option: str, *others: object) -> None:
 
 
 def _must_know(world: World, names: Sequence[str]) -> None:
-    """A machine need not be there, but its pool must be in the inventory. Raises Refused."""
-    pools = {pool.name for pool in world.inventory.pools}
+    """A slip is told before anybody is asked. Raises Refused."""
+    pools = [pool.name for pool in world.inventory.pools]
     for name in names:
         parts = read_machine_name(name)
         if name not in pools and (parts is None or parts.fleet != world.inventory.name):
-            raise Refused(f"there is no machine or pool {name}", hint=f"pools: {', '.join(sorted(pools))}")
+            may_be = possible_names(world.inventory)
+            raise unknown(f"there is no machine or pool {name}", name, (*pools, *may_be))
+
+
+def _must_be_there(seen: sight.Sight, names: Sequence[str]) -> None:
+    """A check of what is nowhere must not say that all is well. Raises Refused."""
+    there = {machine.name for machine in seen.machines} | {change.machine for change in seen.plan.changes}
+    for name in names:
+        if name not in there and read_machine_name(name) is not None:
+            raise unknown(f"there is no machine {name}", name, there)

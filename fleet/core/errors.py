@@ -32,14 +32,16 @@ An error says what was being done, to what, and what came back; its hint says wh
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fleet.core.plain import plain
+
 
 class FleetError(Exception):
-    """The base. ``hint`` is what a person can do about it, or empty."""
+    """The base. ``hint`` is what a person can do about it, or empty. Both may quote others, and are made plain."""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = plain(message)
+        self.hint = plain(hint)
+        super().__init__(self.message)
 
 
 class Refused(FleetError):

@@ -7,6 +7,7 @@ from typing import Any
 
 from fleet.core.docker_seen import DockerSeen, has_runner_image, leftovers, may_be_runners, publishers
 from fleet.core.facts import Disk, HandMade, HostFacts, Memory, Registration
+from fleet.core.plain import plain
 from fleet.core.tailnet import TailnetFacts, read_tailnet
 
 UNASKED = DockerSeen(trouble="not asked")
@@ -15,9 +16,10 @@ UNASKED = DockerSeen(trouble="not asked")
 def read_facts(probe: str, docker: DockerSeen = UNASKED) -> HostFacts:
     """The facts in the probe's answer and Docker's: lines of ``key<TAB>value``; keys that come again are lists.
 
-    Unknown keys are passed over, so that an older fleet can read a newer probe.
+    Unknown keys are passed over, so that an older fleet can read a newer probe. Jobs are root on their host: what it
+    says is shown to people and so made plain.
     """
-    lines = [line.split("\t", 1) for line in probe.splitlines() if "\t" in line]
+    lines = [line.split("\t", 1) for line in plain(probe).splitlines() if "\t" in line]
     one = dict(lines)
     many = _grouped(lines)
     disks = tuple(_disk(text) for text in many.get("disk", ()))
@@ -91,7 +93,7 @@ def _registration(encoded: str) -> Registration | None:
         return None
     try:
         data: dict[str, Any] = json.loads(base64.b64decode(encoded))
-        return Registration(int(data["id"]), str(data["uuid"]), str(data["name"]), str(data["address"]))
+        return Registration(int(data["id"]), str(data["uuid"]), str(data["name"]), plain(str(data["address"])))
     except (ValueError, KeyError, TypeError):
         return None
 

@@ -42,12 +42,22 @@ def write(path: Path, fleet: str, families: Iterable[Family]) -> None:
     """
     content = text(fleet, families)
     try:
-        _replace(path, content)
+        (_write_to if _is_special(path) else _replace)(path, content)
     except OSError as error:
         raise Refused(
             f"could not write {path}: {error.strerror}",
             hint="it goes where node_exporter looks: the folder of --collector.textfile.directory, as NAME.prom",
         ) from None
+
+
+def _is_special(path: Path) -> bool:
+    """A terminal, a pipe, /dev/stdout: to put a file in its place would take it from everybody."""
+    return path.exists() and not path.is_file()
+
+
+def _write_to(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -1,6 +1,7 @@
 """Every command says in one line what it does, and help costs nothing."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -79,3 +80,11 @@ def test_help_does_not_load_what_only_the_outside_needs(arguments: list[str]) ->
 
 def test_the_version_is_a_number() -> None:
     assert typed("version").stdout.strip().replace(".", "").isdigit()
+
+
+def test_a_terminal_without_a_character_gets_another_one_and_no_traceback() -> None:
+    program = "import sys; sys.argv = ['fleet', 'version']\nfrom fleet import __main__\n"
+    program += "import fleet.cli.main\nfleet.cli.main.main = lambda: print('€1')\n__main__.main()"
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "?1\n")

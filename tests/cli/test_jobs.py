@@ -33,6 +33,13 @@ def test_a_calm_fleet_has_no_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
     assert typed("jobs").stdout == "no job runs on this fleet, and none waits\n"
 
 
+def test_a_name_that_looks_like_markup_is_shown_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = replace(DAY, jobs=tuple(replace(job, name="[bold]b[/foo]") for job in DAY.jobs or ()))
+    set_scene(monkeypatch, jobs, FLEET, seen)
+    result = typed("jobs")
+    assert (result.exit_code, "[bold]b[/foo]" in result.stdout) == (OK, True)
+
+
 class Sessions:
     """ci-build-1 answers each command with its words, ci-build-2 does not answer."""
 

@@ -174,11 +174,22 @@ def test_only_the_machines_that_were_named_are_shown(names: list[str], rows: lis
 
 
 @pytest.mark.usefixtures("busy_day")
-@pytest.mark.parametrize("name", ["nope", "other-build-1"])
-def test_a_name_that_cannot_be_a_machine_of_this_fleet_is_refused(name: str) -> None:
-    result = typed("status", name)
-    assert (result.exit_code, result.stdout) == (UNTOUCHED, "")
-    assert "pools: arm, build" in result.stderr
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("nope", "there are: arm, build, ci-arm-1"),
+        ("other-build-1", "do you mean ci-build-1"),
+        ("buidl", "do you mean build?"),
+        ("BUILD-2", "do you mean ci-build-2?"),
+        ("ci-build-99", "do you mean ci-build-"),
+        ("ci-nope-1", "do you mean ci-"),
+    ],
+)
+def test_the_name_of_what_is_not_there_is_refused_with_what_may_have_been_meant(name: str, hint: str) -> None:
+    for more in ((), ("--json",), ("--check",)):
+        result = typed("status", name, *more)
+        assert (result.exit_code, result.stdout) == (UNTOUCHED, "")
+        assert hint in result.stderr
 
 
 @pytest.mark.usefixtures("busy_day")

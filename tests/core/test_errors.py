@@ -44,3 +44,13 @@ def test_an_inventory_error_lists_all_its_problems(problems: list[Problem], text
     error = InventoryError("fleet.toml", problems)
     assert str(error) == error.message == text
     assert isinstance(error, Refused)
+
+
+def test_what_a_message_quotes_cannot_command_a_terminal() -> None:
+    error = FleetError("it said: \x1b[2Jbad\r\n\tgone\x9b1m\u202e", hint="look at \x1b]8;;x\x07")
+    assert str(error) == error.message == "it said: ?[2Jbad?\n\tgone?1m?"
+    assert error.hint == "look at ?]8;;x?"
+
+
+def test_names_of_all_languages_stay_as_they_are() -> None:
+    assert FleetError("Grüße 🚀👩\u200d💻 測試 שלום").message == "Grüße 🚀👩\u200d💻 測試 שלום"

@@ -257,3 +257,10 @@ def test_the_probe_is_asked_about_every_file_and_package() -> None:
     asked = set(probe_arguments(wanted()))
     assert {"file:/opt/fleet/compose.yaml", "file:/etc/docker/daemon.json", "package:docker.io"} <= asked
     assert {f"file:{file.path}" for file in wanted().files} <= asked
+
+
+def test_what_jobs_have_made_a_host_say_cannot_command_a_terminal() -> None:
+    assert read_facts("compose\t2.26\x1b[2J\nregistration\t" + encoded(RUNNER_FILE)).compose == "2.26?[2J"
+    moved = read_facts("registration\t" + encoded({**RUNNER_FILE, "address": "https://x\x1b[2J"})).registration
+    assert moved is not None
+    assert moved.address == "https://x?[2J"

@@ -230,6 +230,14 @@ def test_recorded_jobs_are_understood(server: Scripted) -> None:
     )
 
 
+def test_a_job_whose_name_would_command_a_terminal_is_shown_harmless(server: Scripted) -> None:
+    body = json.loads(json.dumps(RECORDED["blocked jobs (needs)"]["body"]))
+    body["jobs"][0] |= {"name": "\x1b[2Jgone", "labels": ["gpu\x1b[31m"]}
+    server.answers += [give(body), recorded("in progress, with runner_id")]
+    (named,) = [job for job in server.edge().jobs() if "gone" in job.name]
+    assert (named.name, named.labels) == ("?[2Jgone", frozenset({"gpu?[31m"}))
+
+
 def test_a_job_that_moved_between_the_two_lists_is_running(server: Scripted) -> None:
     server.answers += [jobs("queued", 1, 2), jobs("in_progress", 2, 3)]
     states = {job.id: job.state for job in server.edge().jobs()}

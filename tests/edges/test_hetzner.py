@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
+import requests
 from hcloud import APIException, Client
 
 from fleet.core.errors import (
@@ -719,6 +720,19 @@ def test_an_api_that_stays_down_is_an_error(api: Api, cloud: HetznerCloud) -> No
     with pytest.raises(CloudError, match=r"could not list servers.*unavailable"):
         cloud.servers()
     assert api.asked("GET", "/servers") == 5
+
+
+def test_an_api_that_is_silent_is_asked_once_more_and_then_told(cloud: HetznerCloud, time: Time) -> None:
+    asked: list[float] = []
+
+    def silent(client: object) -> None:
+        asked.append(time.monotonic())
+        time.sleep(30)  # the time limit of one answer
+        raise requests.ReadTimeout
+
+    with pytest.raises(Unreachable, match="no answer in time"):
+        cloud._gate.call("list servers", silent)
+    assert asked == [0.0, 30.5]
 
 
 def test_nobody_there_is_unreachable_and_names_the_endpoint(time: Time) -> None:

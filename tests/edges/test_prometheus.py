@@ -71,3 +71,15 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(
         prometheus.write(file, "ci", [ONE])
     assert file.read_bytes() == prometheus.text("ci", [TWO])
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        prometheus.write(pipe, "ci", [ONE])
+        assert os.read(reader, 10_000) == prometheus.text("ci", [ONE])
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()

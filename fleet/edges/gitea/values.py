@@ -7,6 +7,7 @@ from typing import Any
 
 from fleet.core.observation import Job, JobState, Runner
 from fleet.core.orders import Credentials
+from fleet.core.plain import plain
 from fleet.core.secret import Secret
 
 Body = Mapping[str, Any]
@@ -37,9 +38,9 @@ def job(item: Body, state: JobState) -> Job:
         raise ValueError("created_at is empty")
     return Job(
         id=int(item["id"]),
-        name=text(item, "name"),
+        name=plain(text(item, "name")),
         state=state,
-        labels=frozenset(map(str, item["labels"] or ())),
+        labels=frozenset(plain(str(label)) for label in item["labels"] or ()),
         runner_id=int(item.get("runner_id") or 0) or None,
         created=created,
         started=_time(item.get("started_at")),

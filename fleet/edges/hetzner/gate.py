@@ -23,6 +23,8 @@ PAUSES = (0.5, 1.0, 2.0, 4.0)
 """Seconds between attempts when Hetzner is broken or silent."""
 REFUSED_PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0)
 """Seconds between attempts when Hetzner refused for the moment."""
+PATIENCE = 40.0
+"""Seconds from which on a broken or silent Hetzner is not asked again: somebody waits, and silence alone takes 30."""
 LATE = 2.0
 """Seconds until what a silent call was to make shows, if it was made."""
 CONNECTIONS = 16
@@ -51,13 +53,13 @@ class Gate:
 
     def call(self, doing: str, work: Callable[[Client], T]) -> T:
         """Do what is harmless to do twice; repeated, for a while, on whatever may pass."""
+        end = self.monotonic() + PATIENCE
         for pause in PAUSES:
             try:
                 return self.once(doing, work)
-            except Unreachable:
-                pass
-            except CloudError as error:
-                if error.code not in BROKEN:
+            except (Unreachable, CloudError) as error:
+                may_pass = isinstance(error, Unreachable) or error.code in BROKEN
+                if not may_pass or self.monotonic() >= end:
                     raise
             self.sleep(pause)
         return self.once(doing, work)

@@ -1264,6 +1264,11 @@ class CacheServer(http.server.ThreadingHTTPServer):
         self.cache = cache
         super().__init__(address, CacheHandler)
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Who hangs up early, as a look at the port does, is no trouble of ours."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
+
 
 class CacheHandler(http.server.BaseHTTPRequestHandler):
     """One request of the cache protocol."""
