@@ -91,6 +91,16 @@ class DockerSeen:
         return tuple(one for one in self.containers if OF_TASKS in one.name and one.state in RUNS)
 
     @property
+    def abandoned(self) -> tuple[Container, ...]:
+        """Those of them whose runner was killed: one that does not run, or was started since, has no part in them.
+        Gitea gives such a job up within a quarter of an hour (ZOMBIE_TASK_TIMEOUT); its container sleeps on for as long
+        as a job may take."""
+        if self.runner is None:
+            return ()
+        ended, since = not self.runner.running, self.runner.started
+        return tuple(one for one in self.tasks if ended or one.created < since)
+
+    @property
     def serves_cache(self) -> bool:
         """Whether the fleet's cache server runs here."""
         return any(one.name == CACHE and one.state in RUNS for one in self.containers)

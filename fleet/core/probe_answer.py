@@ -23,6 +23,8 @@ def read_facts(probe: str, docker: DockerSeen = UNASKED) -> HostFacts:
     one = dict(lines)
     many = _grouped(lines)
     disks = tuple(_disk(text) for text in many.get("disk", ()))
+    # On a static host they may be another runner's.
+    abandoned = frozenset(task.name for task in docker.abandoned) if "static_port" not in one else frozenset()
     return HostFacts(
         boot=one.get("boot", ""),
         os_id=one.get("os", ""),
@@ -43,7 +45,8 @@ def read_facts(probe: str, docker: DockerSeen = UNASKED) -> HostFacts:
         files=dict(_pair(text) for text in many.get("file", ())),
         registration=_registration(one.get("registration", "")),
         container=docker.runner,
-        tasks=tuple(one.name for one in docker.tasks),
+        tasks=tuple(task.name for task in docker.tasks if task.name not in abandoned),
+        abandoned=tuple(sorted(abandoned)),
         task_containers=docker.tasks,
         leftovers=leftovers(docker),
         logins=tuple(many.get("login", ())),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fleet.core.docker_seen import Container, DockerSeen, Made, leftovers
+from fleet.core.docker_seen import Container, DockerSeen, Made, RunnerContainer, leftovers
 
 NAME = "GITEA-ACTIONS-TASK-{}-WORKFLOW-ci-JOB-test"
 
@@ -35,3 +35,15 @@ def test_a_job_runs_while_its_container_does_whatever_docker_calls_that() -> Non
     states = ("running", "paused", "restarting", "removing", "exited", "created", "dead")
     seen = DockerSeen("26", containers=tuple(task(number, state) for number, state in enumerate(states)))
     assert [one.state for one in seen.tasks] == ["running", "paused", "restarting", "removing"]
+
+
+def test_a_job_is_abandoned_when_its_runner_has_ended_or_was_started_since() -> None:
+    def abandoned(*, running: bool, started: int) -> list[str]:
+        runner = RunnerContainer(running, 0, 0, "", "gitea/runner:4.1.0", started=started)
+        return [one.name for one in DockerSeen("26", containers=(task(7), task(9)), runner=runner).abandoned]
+
+    assert abandoned(running=True, started=57) == [], "made in the second in which the runner began"
+    assert abandoned(running=True, started=58) == [NAME.format(7)]
+    assert abandoned(running=True, started=0) == [], "not known"
+    assert abandoned(running=False, started=50) == [NAME.format(7), NAME.format(9)]
+    assert DockerSeen("26", containers=(task(7),)).abandoned == (), "of whose runner nothing is known"

@@ -72,6 +72,14 @@ DOCKER = DockerSeen(
 )
 
 
+def test_a_job_whose_runner_was_killed_is_no_task_but_on_a_static_host_it_may_be_another_runners() -> None:
+    killed = replace(DOCKER, runner=replace(RUNNER, running=False))
+    read = read_facts(WHOLE, killed)
+    assert (read.tasks, read.abandoned, read.task_containers) == ((), (TASK.name,), (TASK,))
+    static = read_facts(f"{WHOLE}static_port\t8088\n", killed)
+    assert (static.tasks, static.abandoned) == ((TASK.name,), ())
+
+
 def test_the_whole_answer_is_read() -> None:
     assert read_facts(WHOLE, DOCKER) == HostFacts(
         boot="0",

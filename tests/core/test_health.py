@@ -257,6 +257,13 @@ def test_what_was_tried_and_what_is_waited_for_is_told_with_the_cause() -> None:
     assert one.hint == "not to wait: fleet repair ci-build-1"
 
 
+def test_a_runner_that_was_killed_with_a_job_says_why_nothing_is_done_yet() -> None:
+    stopped = facts(container=container(running=False, exit_code=137))
+    (one,) = found(stopped, runner(), job())
+    assert one.trouble is Trouble.STOPPED
+    assert one.sentence.endswith("; Gitea gives its jobs up within 15 min, and nothing is touched before")
+
+
 def test_a_reboot_that_did_not_help_is_told_once() -> None:
     tags = {"repair": f"reboot.{int(CLOCK) - 600}"}
     observation = look(server(tags=tags), runner(), host=facts(reboot_needed=True))

@@ -157,6 +157,15 @@ def test_a_runner_whose_docker_socket_was_made_anew_is_drift_until_it_is_stopped
     assert drift(replace(lost, container=replace(lost.container, running=False)), wanted()) == ()
 
 
+def test_what_a_killed_runner_has_left_running_is_removed_without_a_restart() -> None:
+    host = running(facts(abandoned=("GITEA-ACTIONS-TASK-1-x", "GITEA-ACTIONS-TASK-2-y")), wanted().config_hash)
+    (found,) = drift(host, wanted())
+    assert (found.what, found.restarts) == ("remove 2 containers of jobs whose runner was killed", False)
+    (change,) = changes(host, wanted())
+    assert isinstance(change, Run)
+    assert change.command == "docker rm --force --volumes GITEA-ACTIONS-TASK-1-x GITEA-ACTIONS-TASK-2-y >/dev/null"
+
+
 def test_a_runner_of_another_gitea_is_drift_that_restarts() -> None:
     elsewhere = facts(registration=Registration(7, "u", "ci-build-1", "https://other.example"))
     (found,) = drift(elsewhere, wanted())

@@ -18,6 +18,7 @@ from tests.engine.checks import (
     only,
 )
 from tests.engine.test_down import PATCH, WHEN
+from tests.fakes.gitea import ZOMBIE
 from tests.fakes.host import CURES
 from tests.fakes.world import FakeWorld, build_inventory, build_pool
 
@@ -250,3 +251,26 @@ def test_a_runner_that_lived_through_a_stop_of_docker_gets_its_new_socket_in_the
     assert not any_world.host(NAME).socket_lost
     assert_in_service(any_world, NAME)
     assert only(any_world.process().up()).text == "online, idle, as wanted"
+
+
+@pytest.mark.parametrize("came_back", [True, False])
+def test_what_a_killed_runner_left_running_neither_keeps_the_machine_nor_stays(
+    any_world: FakeWorld, came_back: bool
+) -> None:
+    any_world.process().up()
+    any_world.gitea.queue(seconds=300)
+    any_world.clock.sleep(20)
+    host = any_world.host(NAME)
+    host.crash(comes_back=came_back)
+    assert only(any_world.process().up()).verdict is Verdict.KEPT, "for Gitea the job runs"
+    any_world.clock.sleep(ZOMBIE)
+    assert only(any_world.process().up()).verdict is Verdict.DONE
+    assert host.left_tasks == ()
+    assert only(any_world.process().up()).text == "online, idle, as wanted"
+
+
+def test_what_a_killed_runner_left_running_does_not_keep_a_machine_from_leaving(any_world: FakeWorld) -> None:
+    any_world.process().up()
+    any_world.host(NAME).left_tasks = ("GITEA-ACTIONS-TASK-1-WORKFLOW-ci",)
+    assert only(any_world.process().down()).verdict is Verdict.DONE
+    assert_gone(any_world)

@@ -259,6 +259,11 @@ def _end_frozen(host: FakeHost, _match: "re.Match[str]", _stdin: str) -> Result:
     return DONE if host.end_frozen() else Result(1, "it is not frozen any more\n", "")
 
 
+def _remove_tasks(host: FakeHost, match: "re.Match[str]", _stdin: str) -> Result:
+    host.left_tasks = tuple(name for name in host.left_tasks if name not in match["names"].split())
+    return DONE
+
+
 def _inspect(host: FakeHost, _match: "re.Match[str]", _stdin: str) -> Result:
     container = host.disk.container
     if container is None:
@@ -383,6 +388,7 @@ _COMMANDS: tuple[tuple[str, str, Action], ...] = (
     ("host.hold", r"apt-mark hold (?P<packages>.+) >/dev/null", _hold),
     ("host.pull", r"docker (--config /opt/fleet/docker )?pull --quiet (?P<image>\S+)", _pull),
     ("host.compose up", _COMPOSE, _compose),
+    ("host.remove tasks", r"docker rm --force --volumes (?P<names>GITEA-ACTIONS-TASK-.+) >/dev/null", _remove_tasks),
     ("host.stop runner", r"docker kill --signal TERM fleet-runner >/dev/null", _terminate),
     ("host.freeze runner", re.escape(freeze.FREEZE), _freeze),
     ("host.thaw runner", re.escape(freeze.THAW), _thaw),

@@ -76,6 +76,7 @@ class FakeHost:
     """One host. The first group of attributes are the faults a test may set.
 
     ``mute``: it does not answer on SSH, until "reset" or "rebuild", or for ever ("always").
+    ``left_tasks``: containers of jobs that run on, and whose runner was killed.
     ``docker_trouble``: why its Docker gives no answer. ``skew``: seconds that its clock is ahead. ``disk_free``: KiB.
     ``deaf``: its runner does not reach Gitea, until one of ``CURES``, or for ever ("always").
     ``full``: its disk is, until it is cleaned. ``asks_for_reboot``: as an update leaves it, until its next boot.
@@ -98,6 +99,7 @@ class FakeHost:
         self.skew = 0.0
         self.disk_free = 60_000_000
         self.left_volumes: tuple[str, ...] = ()
+        self.left_tasks: tuple[str, ...] = ()
         self.last_words = "cannot ping the Gitea instance server"
 
         self.host_key = host_key
@@ -376,6 +378,16 @@ class FakeHost:
         process = self.process
         if process is not None and process.frozen:
             self._gitea.thawed(process)
+
+    def crash(self, *, comes_back: bool) -> None:
+        """Its runner is killed; with ``comes_back`` Docker starts it again at once. The containers of its jobs stay."""
+        self.left_tasks = tuple(self.tasks())
+        container = self.disk.container
+        assert container is not None
+        self._gitea.died(container.process)
+        container.running = False
+        if comes_back:
+            self._run(container)
 
     def end_frozen(self) -> bool:
         """Its end, if it has been frozen all the while."""

@@ -48,6 +48,7 @@ def docker(host: FakeHost) -> DockerSeen:
 
 def _containers(host: FakeHost) -> list[Container]:
     found = [Container(name, "node:22", "running", int(host.now())) for name in host.tasks()]
+    found += [Container(name, "node:22", "running", 0) for name in host.left_tasks]
     if host.disk.serves_cache:
         found.append(Container(CACHE, "gitea/runner:4.1.0", "running", 0))
     if host.disk.container is not None:
@@ -64,7 +65,7 @@ def _runner(host: FakeHost) -> RunnerContainer | None:
     container = host.disk.container
     if container is None:
         return None
-    return RunnerContainer(container.running, 0, 0, container.config, container.image)
+    return RunnerContainer(container.running, 0, 0, container.config, container.image, started=1)
 
 
 def _boot_state(host: FakeHost) -> str:

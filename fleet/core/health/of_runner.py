@@ -93,7 +93,8 @@ def _stopped(machine: Machine, container: RunnerContainer | None) -> Iterator[Fi
     if machine.phase in _MAY_BE_STOPPED:
         return
     what = f"its runner is stopped{_ended(container)}" if container else "its runner has no container"
-    yield Finding(Trouble.STOPPED, Severity.ERROR, machine.name, what, _repair(machine))
+    given_up = "; Gitea gives its jobs up within 15 min, and nothing is touched before" if machine.jobs else ""
+    yield Finding(Trouble.STOPPED, Severity.ERROR, machine.name, what + given_up, _repair(machine))
 
 
 def _ended(container: RunnerContainer) -> str:

@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -104,12 +104,21 @@ def _changes(facts: HostFacts, wanted: HostWanted) -> Iterator[HostChange]:
         yield Run(START_DOCKER, "start Docker", 120)
     for file in wanted.after_docker:
         yield from _file(facts, file)
+    if facts.abandoned:
+        yield _remove_abandoned(facts.abandoned)
     ours = f"--config {CREDENTIALS_FOLDER} " if any(file.path == CREDENTIALS for file in wanted.files) else ""
     yield from cache_changes(facts, wanted)
     for image in wanted.images:
         if _tagged(image) not in facts.images:
             command = f"docker {ours}pull --quiet {shlex.quote(image)}"
             yield Run(command, f"pull {image}", 1800, hint=MAY_PULL)
+
+
+def _remove_abandoned(names: Sequence[str]) -> Run:
+    """Set-up comes only to a machine for which Gitea knows of no job."""
+    count = "a container" if len(names) == 1 else f"{len(names)} containers"
+    command = f"docker rm --force --volumes {shlex.join(names)} >/dev/null"
+    return Run(command, f"remove {count} of jobs whose runner was killed", 120)
 
 
 def _file(facts: HostFacts, file: WantedFile) -> Iterator[HostChange]:
