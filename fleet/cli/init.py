@@ -1,9 +1,11 @@
 """``fleet init``: a few questions, and an inventory that works."""
 
 import os
+import shlex
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 from rich.console import Console
@@ -11,10 +13,16 @@ from rich.prompt import Prompt
 
 from fleet.cli.exits import OK, with_verdict
 from fleet.cli.story import note
+from fleet.core import inventory_rules as rules
 from fleet.core.errors import CredentialsError, FleetError, InventoryError, Refused
-from fleet.core.first_inventory import Answers, Proposal, proposal, scope_of, text, token_needed
+from fleet.core.first_inventory import Answers, Proposal, cap_of, number_of, proposal, scope_of, text, token_needed
 from fleet.core.inventory import GiteaSettings
 from fleet.core.secret import FromEnv, Secret
+
+T = TypeVar("T")
+
+MOST = 9999
+"""Machines of a pool, as their names allow."""
 
 WHOSE = "Whose jobs: OWNER/NAME of one repository, an organization, `me`, or `all`"
 
@@ -36,56 +44,77 @@ def init(
     """
     if file.exists():
         raise Refused(f"{file} is there already, and is not overwritten", hint="fleet init OTHER.toml, or edit it")
-    address = _asked("Gitea's address", gitea, None)
-    token = _token(file.parent)
+    address = _asked("Gitea's address", gitea, None, rules.url)
+    token = _secret("FLEET_GITEA_TOKEN", file.parent)
     answers = Answers(
         gitea=address,
         scope=_scope(jobs_of, address, token),
-        name=_asked("A name for the fleet", name, "ci"),
+        name=_asked("A name for the fleet", name, "ci", rules.fleet_name),
         pool=pool,
-        capacity=_number("Jobs on one machine at a time", capacity, "2"),
-        most=_number("Machines at most", most, "2"),
-        cap=_asked("Euros per hour at most, for all machines (empty: no limit)", cap, ""),
+        capacity=_asked("Jobs on one machine at a time", _text(capacity), "2", number_of(1, 64)),
+        most=_asked("Machines at most", _text(most), "2", number_of(1, MOST)),
+        cap=_asked("Euros per hour at most, for all machines (empty: no limit)", cap, "", cap_of),
     )
     written = text(answers)
     _must_be_readable(written, file)
     file.write_text(written, "utf-8")
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"wrote {file}")
-    if token is None:
-        console.print(f"next: export FLEET_GITEA_TOKEN=... (it needs {token_needed(answers.scope)}) HCLOUD_TOKEN=...")
-    console.print("then: fleet doctor; fleet plan; fleet up")
+    for line in _next(file, answers.scope, token):
+        console.print(line)
     return OK
 
 
-def _number(question: str, given: int | None, default: str) -> int:
-    answer = _asked(question, None if given is None else str(given), default)
-    if not answer.isascii() or not answer.isdigit():
-        raise Refused(f"{question}: {answer!r} is no number", hint="fleet init, and a number like 2")
-    return int(answer)
+def _next(file: Path, scope: str, token: Secret | None) -> Iterator[str]:
+    """What is missing for the commands that come after this one."""
+    gitea = f"FLEET_GITEA_TOKEN=... (it needs {token_needed(scope)}) " if token is None else ""
+    hetzner = "HCLOUD_TOKEN=..." if _secret("HCLOUD_TOKEN", file.parent) is None else ""
+    if gitea or hetzner:
+        yield f"next: export {gitea}{hetzner}".rstrip()
+    if file.resolve() != Path("inventory.toml").resolve():
+        yield f"then: export FLEET_INVENTORY={shlex.quote(str(file))}"
+    yield "then: fleet doctor; fleet plan; fleet up"
 
 
-def _asked(question: str, given: str | None, default: str | None) -> str:
-    """The option, or what a person answers; without a terminal the default. Raises Refused when there is none."""
-    if given is not None:
-        return given
-    if sys.stdin.isatty():
-        return _answer(question, default)
-    if default is None:
+def _text(number: int | None) -> str | None:
+    return None if number is None else str(number)
+
+
+def _asked(question: str, given: str | None, default: str | None, read: Callable[[str], T]) -> T:
+    """The option, or what a person answers; without a terminal the default. ``read`` raises ValueError with a sentence.
+
+    Raises Refused when there is none, or the option makes no sense.
+    """
+    if given is None and sys.stdin.isatty():
+        return _answer(question, default, read)
+    answer = default if given is None else given
+    if answer is None:
         raise Refused(f"{question} is not known, and there is no terminal to ask on", hint="fleet init --help")
-    return default
+    try:
+        return read(answer)
+    except ValueError as error:
+        raise Refused(f"{question}: {_sentence(error)}", hint="fleet init --help") from None
 
 
-def _answer(question: str, default: str | None) -> str:
-    """Asked again until there is one, where there is no default. The end of input (Ctrl-D) is a no."""
-    console = Console(stderr=True)
+def _answer(question: str, default: str | None, read: Callable[[str], T]) -> T:
+    """Asked again until there is one that makes sense. The end of input (Ctrl-D) is a no."""
+    console = Console(stderr=True, highlight=False)
     try:
         while True:
-            answer = Prompt.ask(question, console=console, default=default or "", show_default=bool(default))
-            if answer or default is not None:
-                return answer
+            answer = Prompt.ask(question, console=console, default=default or "", show_default=bool(default)).strip()
+            if not answer and default is None:
+                continue
+            try:
+                return read(answer)
+            except ValueError as error:
+                console.print(f"{_sentence(error)}; once more", markup=False)
     except EOFError:
         raise Refused("nothing was written") from None
+
+
+def _sentence(error: ValueError) -> str:
+    allowed = error.allowed if isinstance(error, rules.WrongError) else ""
+    return f"{error} ({allowed})" if allowed else str(error)
 
 
 def _scope(given: str | None, gitea: str, token: Secret | None) -> str:
@@ -95,19 +124,15 @@ def _scope(given: str | None, gitea: str, token: Secret | None) -> str:
     if given is None and token is not None and (found := _proposal(gitea, token)) is not None:
         note(found.sentence)
         default = found.whose or None
-    whose = _asked(WHOSE, given, default)
-    try:
-        return scope_of(whose)
-    except ValueError as error:
-        raise Refused(str(error), hint="fleet init --jobs-of acme/app") from None
+    return _asked(WHOSE, given, default, scope_of)
 
 
-def _token(folder: Path) -> Secret | None:
+def _secret(variable: str, folder: Path) -> Secret | None:
     """None where it is not there yet: that is no mistake."""
     from fleet.edges import secrets
 
     try:
-        return secrets.resolve(FromEnv("FLEET_GITEA_TOKEN"), what="gitea.token", env=os.environ, base=folder)
+        return secrets.resolve(FromEnv(variable), what=variable, env=os.environ, base=folder)
     except CredentialsError:
         return None
 

@@ -193,11 +193,9 @@ def of_scopes(scope: Scope, held: frozenset[str] | None) -> Iterator[Check]:
     needed = f"write:{CATEGORY[scope.kind]}"
     more = held - {needed, READS_LOGS}
     if more:
-        yield warning(
-            "gitea",
-            f"the token may do more than fleet needs: {', '.join(sorted(more))}",
-            f"make one with {needed} alone (and {READS_LOGS}, for the logs of jobs)",
-        )
+        what = f"the token may do more than fleet needs: {', '.join(sorted(more))}"
+        logs = "" if scope.kind is ScopeKind.REPO else f" (and {READS_LOGS}, for the logs of jobs)"
+        yield warning("gitea", what, f"make one with {needed} alone{logs}")
     if held & {"all", READS_LOGS, "write:repository"}:
         yield ok("gitea", "the token may read the logs of jobs")
     else:

@@ -2,10 +2,12 @@
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from fleet.core.doctor import CATEGORY
 from fleet.core.inventory import ScopeKind
+from fleet.core.inventory_rules import between, euros
 
 TOKEN_SCOPES = {
     ScopeKind.INSTANCE: "write:admin, of a site administrator",
@@ -42,6 +44,27 @@ def scope_of(whose: str) -> str:
     if re.fullmatch(r"[\w.-]+", word, re.ASCII):
         return f"org:{word}"
     raise ValueError(f'"{whose}" is neither OWNER/NAME, nor an organization, nor me, nor all')
+
+
+def number_of(least: int, most: int) -> Callable[[str], int]:
+    """Reads a whole number in this range. Raises ValueError with a sentence."""
+    in_range = between(least, most)
+
+    def read(answer: str) -> int:
+        if not answer.isascii() or not answer.isdigit():
+            raise ValueError(f'"{answer}" is no number')
+        return in_range(int(answer))
+
+    return read
+
+
+def cap_of(answer: str) -> str:
+    """Euros per hour as the inventory writes them; empty for no limit. Raises ValueError with a sentence."""
+    if answer and not re.fullmatch(r"[0-9]+(\.[0-9]+)?", answer, re.ASCII):
+        raise ValueError(f'"{answer}" is no amount of euros, like 0.25')
+    if answer:
+        euros(float(answer))
+    return answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from fleet.core.inventory import (
 )
 from fleet.core.known_bad import known_bad
 from fleet.core.labels import read_label
+from fleet.core.names import FLEET_NAME
 from fleet.core.runner_version import read_runner
 from fleet.core.secret import FromCommand, FromEnv, FromFile, SecretSource
 
@@ -76,6 +77,9 @@ def form(pattern: str | re.Pattern[str], what: str, allowed: str) -> Callable[[s
         return text
 
     return check
+
+
+fleet_name = form(FLEET_NAME, "fleet name", "a small letter, then small letters and digits, at most 20")
 
 
 def each_once(items: list[str]) -> list[str]:

@@ -79,9 +79,13 @@ def test_an_inventory_that_is_there_is_never_overwritten(tmp_path: Path) -> None
     [
         ((), "Gitea's address is not known"),
         (("--gitea", "https://gitea.example"), "Whose jobs"),
-        (("--gitea", "ftp://x", "--jobs-of", "me"), "gitea.url"),
+        (("--gitea", "ftp://x", "--jobs-of", "me"), "no http or https URL"),
+        ((*GOOD, "--jobs-of", "a b"), "neither OWNER/NAME"),
+        ((*GOOD, "--max", "10000"), "10000 is out of range"),
         ((*GOOD, "--name", "Not-Good"), "no fleet name"),
-        ((*GOOD, "--cap", "much"), "make no inventory"),
+        ((*GOOD, "--cap", "much"), '"much" is no amount of euros'),
+        ((*GOOD, "--cap", "0"), "out of range"),
+        ((*GOOD, "--pool", "Big"), "make no inventory"),
     ],
 )
 def test_answers_that_make_no_inventory_write_nothing(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
@@ -185,13 +189,49 @@ def test_the_end_of_input_writes_nothing(tmp_path: Path, monkeypatch: pytest.Mon
     assert not list(tmp_path.iterdir())
 
 
-def test_a_word_where_a_number_is_asked_for_is_told_and_writes_nothing(
+def test_an_answer_that_makes_no_sense_is_asked_for_again_and_those_before_it_stay(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.stdin", Terminal("https://gitea.example\nacme\n\ntwo\n"))
+    answers = (
+        "gitea.example",
+        "https://gitea.example",
+        "a b",
+        "acme",
+        "My-Fleet",
+        "mine",
+        "two",
+        "2",
+        "0",
+        "3",
+        "x",
+        "",
+    )
+    monkeypatch.setattr("sys.stdin", Terminal("\n".join((*answers, ""))))
     with pytest.raises(SystemExit) as ended:
         command.init()
-    assert ended.value.code == UNTOUCHED
-    assert "'two' is no number" in capsys.readouterr().err
-    assert not list(tmp_path.iterdir())
+    assert ended.value.code == OK
+    said = capsys.readouterr().err
+    for sentence in (
+        "no http or https URL",
+        "neither OWNER/NAME",
+        "no fleet name",
+        '"two" is no number',
+        "out of range",
+    ):
+        assert sentence in said
+    read = inventory.load(tmp_path / "inventory.toml")
+    assert (read.name, read.pools[0].runner.capacity, read.pools[0].max) == ("mine", 2, 3)
+
+
+def test_what_is_missing_for_the_next_command_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("HCLOUD_TOKEN", raising=False)
+    first = typed("init", *GOOD).stdout.splitlines()
+    assert first[1].startswith("next: export FLEET_GITEA_TOKEN=...")
+    assert first[1].endswith("HCLOUD_TOKEN=...")
+    assert first[2:] == ["then: fleet doctor; fleet plan; fleet up"]
+    monkeypatch.setenv("HCLOUD_TOKEN", "x")
+    monkeypatch.setenv("FLEET_GITEA_TOKEN", "x")
+    other = typed("init", "my fleet.toml", *GOOD).stdout.splitlines()
+    assert other[1:] == ["then: export FLEET_INVENTORY='my fleet.toml'", "then: fleet doctor; fleet plan; fleet up"]

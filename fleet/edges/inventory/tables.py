@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, PlainValidator, ValidationInfo, fiel
 
 from fleet.core import inventory_rules as rules
 from fleet.core.inventory import CronSettings, GiteaSettings, HetznerSettings, SshSettings
-from fleet.core.names import FLEET_NAME, POOL_NAME
+from fleet.core.names import POOL_NAME
 from fleet.edges.inventory.base import Machines, SecretKey, Table, beside, context
 from fleet.edges.inventory.cache import CacheTable
 from fleet.edges.inventory.docker import DockerTable
@@ -26,7 +26,7 @@ _CRON = CronSettings()
 _Url = Annotated[str, AfterValidator(rules.url)]
 _FleetName = Annotated[
     str,
-    AfterValidator(rules.form(FLEET_NAME, "fleet name", "a small letter, then small letters and digits, at most 20")),
+    AfterValidator(rules.fleet_name),
 ]
 _PoolName = Annotated[
     str,
