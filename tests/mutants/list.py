@@ -121,6 +121,22 @@ MUTANTS = (
         "the same, less often",
     ),
     Mutant(
+        "a frozen runner is ended unseen",
+        LEAVE,
+        "            _see_no_answer_come(work)\n",
+        "",
+        "the job in an answer that came meanwhile is lost",
+        engine=True,
+    ),
+    Mutant(
+        "a frozen runner is thawed too late",
+        LEAVE,
+        "limit=FLIGHT, first=0.1, longest=0.1)",
+        "limit=FLIGHT, first=FLIGHT, longest=FLIGHT)",
+        "it has given up waiting for the job that it has got",
+        engine=True,
+    ),
+    Mutant(
         "repaired without a cordon",
         LIFECYCLE,
         EMPTIED,
