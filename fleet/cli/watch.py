@@ -30,9 +30,19 @@ def watch(fleet: str, look: Look, clock: Clock, *, wide: bool) -> int:
             while True:
                 page = _next(look, page, wide=wide, fits=console.is_terminal)
                 _show(live, page)
-                clock.sleep(EVERY)
+                _rest(live, page, clock)
         except KeyboardInterrupt:
             return OK
+
+
+def _rest(live: Live, page: RenderableType, clock: Clock) -> None:
+    """Until the next look. A screen that has another size is drawn anew at once."""
+    size = live.console.size
+    for _ in range(EVERY):
+        clock.sleep(1)
+        if live.console.is_terminal and live.console.size != size:
+            size = live.console.size
+            _show(live, page)
 
 
 def _show(live: Live, page: RenderableType) -> None:
@@ -48,7 +58,8 @@ def _next(look: Look, last: RenderableType, *, wide: bool, fits: bool) -> Render
     try:
         return Page(look(), wide=wide, fits=fits)
     except FleetError as error:
-        text = Text.assemble(("not up to date: ", "bold red"), error.message)
+        since = f" since {last.sight.seen.at.astimezone():%H:%M}" if isinstance(last, Page) else ""
+        text = Text.assemble((f"not up to date{since}: ", "bold red"), error.message)
         trouble = Hinted(text, error.hint)
         return replace(last, trouble=trouble) if isinstance(last, Page) else Group(last, trouble)
 

@@ -1,6 +1,6 @@
 """``fleet status --watch``: a page that no outage ends, on screens of any height."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from io import StringIO
@@ -25,16 +25,18 @@ SILENT = seen(server(), runner(id=1, online=False), hosts={"ci-build-1": HostSil
 
 
 class Glances:
-    """A clock that ends the page after so many looks, as Ctrl-C does."""
+    """A clock that ends the page after so many looks, as Ctrl-C does. ``tick`` is told of each second."""
 
-    def __init__(self, looks: int) -> None:
-        self.left = looks
+    def __init__(self, looks: int, tick: Callable[[], None] = lambda: None) -> None:
+        self.left = looks * watch.EVERY
+        self._tick = tick
 
     def now(self) -> float:
         return 0.0
 
     def sleep(self, seconds: float) -> None:
-        assert seconds == watch.EVERY
+        assert seconds == 1
+        self._tick()
         self.left -= 1
         if not self.left:
             raise KeyboardInterrupt
@@ -63,13 +65,24 @@ def test_a_page_left_open_survives_that_nobody_answers(monkeypatch: pytest.Monke
     away = Unreachable(f"{who} did not answer", hint="is it up?")
     calm = golden("status_calm.txt")
     told = pages(monkeypatch, CALM, away, away, CALM)
-    assert told == [calm, *2 * [f"not up to date: {who} did not answer -> is it up?\n\n{calm}"], calm]
+    since = f"{CALM.at.astimezone():%H:%M}"
+    assert told == [calm, *2 * [f"not up to date since {since}: {who} did not answer -> is it up?\n\n{calm}"], calm]
 
 
 def test_a_page_that_never_had_an_answer_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     told = pages(monkeypatch, Unreachable("Gitea did not answer", hint="is it up?"), CALM)
     assert told[0] == "looking at fleet ci\nnot up to date: Gitea did not answer -> is it up?\n"
     assert told[1] == golden("status_calm.txt")
+
+
+def test_a_screen_that_has_another_size_is_drawn_anew_within_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    console = Console(file=StringIO(), width=80, height=24, force_terminal=True)
+    told: list[tuple[int, int]] = []
+    clock = Glances(1, lambda: setattr(console, "size", (50, 12)) if clock.left == 5 else None)
+    monkeypatch.setattr(watch, "_show", lambda live, page: told.append((live.console.width, clock.left)))
+    with pytest.raises(KeyboardInterrupt):
+        watch._rest(Live(console=console), "page", clock)
+    assert told == [(50, 4)]
 
 
 def test_a_host_that_goes_away_and_comes_back_is_a_row_and_no_outage(monkeypatch: pytest.MonkeyPatch) -> None:
