@@ -28,7 +28,7 @@ def jobs(json: JsonOption = False, inventory: InventoryOption = None) -> int:
         with looking(f"looking at fleet {world.inventory.name}", quiet=json) as seen:
             observation = observe(world, seen=seen)
         machines = join(world.inventory, observation)
-        waiting = waits_now(world, observation, machines, paused=record.paused(observation.at))
+        waiting = waits_now(world, observation, machines, record)
         running = [(machine, job) for machine in machines for job in machine.jobs]
         console = Console(highlight=False)
         if json:

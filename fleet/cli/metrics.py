@@ -70,7 +70,7 @@ class MetricsFile:
         world, seen = look.world, look.seen
         plan = plan_up(world.inventory, seen, world.catalog, world.wants(seen))
         try:
-            waits = waits_now(world, seen, look.machines, paused=look.record.paused(seen.at))
+            waits = waits_now(world, seen, look.machines, look.record)
             found = findings_now(world, seen, look.machines, plan, look.record, waits)
             self.write(world, seen, look.machines, found, look.record)
         except FleetError as error:

@@ -57,7 +57,7 @@ def look(opened: World, seen: Callable[[str], None] = lambda _: None) -> Sight:
 
 def _sight(world: World, seen: Observation, plan: Plan, record: Record, gitea: str) -> Sight:
     machines = join(world.inventory, seen)
-    waits = waits_now(world, seen, machines, paused=record.paused(seen.at))
+    waits = waits_now(world, seen, machines, record)
     found = findings_now(world, seen, machines, plan, record, waits)
     findings = tuple(sorted(found, key=lambda one: list(Severity).index(one.severity)))
     return Sight(world, seen, machines, plan, record, gitea, findings, waits)

@@ -78,6 +78,16 @@ class Record:
         until = datetime.fromtimestamp(failed.last, tz=UTC) + REST
         return until if at < until else None
 
+    def failing(self, pool: str, at: datetime) -> str:
+        """That creates of this pool have failed of late, and when passes try again; empty when none has."""
+        failed = self.failed.get(pool)
+        if failed is None or at.timestamp() - failed.last >= IN_A_ROW.total_seconds():
+            return ""
+        how_many = "create has" if failed.count == 1 else f"{failed.count} creates have"
+        until = self.rests(pool, at)
+        again = f"passes try again after {until:%H:%M} UTC" if until else "the next pass tries again"
+        return f"the last {how_many} failed in pool {pool}: {again}"
+
     def paused(self, at: datetime) -> bool:
         """Whether passes must do nothing now."""
         return self.paused_until == 0 or (self.paused_until or 0) > at.timestamp()

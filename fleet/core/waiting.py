@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from types import MappingProxyType
 
 from fleet.core.demand import ON_THE_WAY, SERVING, YOUNG, by_priority
 from fleet.core.inventory import Inventory, Pool
@@ -12,6 +13,8 @@ from fleet.core.machine import Machine
 from fleet.core.money import Catalog
 from fleet.core.observation import Job
 from fleet.core.pricing import choices, growth_refused, new_price_of, server_price
+
+NONE_FAILS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +51,12 @@ def waits(
     at: datetime,
     *,
     paused: bool,
+    failing: Mapping[str, str] = NONE_FAILS,
 ) -> tuple[Wait, ...]:
-    """Each waiting job with its reason, the oldest first. ``labels``: the label names of each pool's runners."""
+    """Each waiting job with its reason, the oldest first. ``labels``: the label names of each pool's runners.
+
+    ``failing``: by pool, the sentence that its creates fail (``Record.failing``).
+    """
     slots = _Slots(
         {pool.name: _slots(pool, machines, coming=False) for pool in inventory.pools},
         {pool.name: _slots(pool, machines, coming=True) for pool in inventory.pools},
@@ -57,7 +64,7 @@ def waits(
     found: list[Wait] = []
     for job in sorted(waiting, key=lambda one: (one.created, one.id)):
         able = [pool for pool in by_priority(inventory.pools) if matches(job.labels, labels[pool.name])]
-        reason = _reason(inventory, able, slots, machines, job, catalog, at, paused)
+        reason = _reason(inventory, able, slots, machines, job, catalog, at, paused, failing)
         found.append(Wait(job, *reason, possible=bool(able)))
     return tuple(found)
 
@@ -78,6 +85,7 @@ def _reason(
     catalog: Catalog,
     at: datetime,
     paused: bool,
+    failing: Mapping[str, str],
 ) -> tuple[str, str]:
     if not able:
         asked = ", ".join(sorted(job.labels)) or "no label"
@@ -88,11 +96,16 @@ def _reason(
         return f"a machine of pool {pool.name} is on its way", ""
     if at - job.created < YOUNG:
         return "it has just come", ""
-    return _growth(inventory, able, machines, catalog, paused)
+    return _growth(inventory, able, machines, catalog, paused, failing)
 
 
 def _growth(
-    inventory: Inventory, able: Sequence[Pool], machines: Sequence[Machine], catalog: Catalog, paused: bool
+    inventory: Inventory,
+    able: Sequence[Pool],
+    machines: Sequence[Machine],
+    catalog: Catalog,
+    paused: bool,
+    failing: Mapping[str, str],
 ) -> tuple[str, str]:
     """Why no machine is made for it yet."""
     if paused:
@@ -109,6 +122,8 @@ def _growth(
         return refused.removeprefix("not created: "), "max or max_eur_per_hour in the inventory"
     if not _in_stock(pool, catalog):
         return f"all types of pool {pool.name} are sold out now", f"pools.{pool.name}.types or .locations"
+    if failing.get(pool.name):
+        return failing[pool.name], f"fleet up {pool.name} --add 1 says why; pools.{pool.name}.types or .locations"
     return f"the next pass makes a machine in pool {pool.name}", "fleet scale"
 
 

@@ -45,7 +45,7 @@ def _news(look: Look) -> News:
     news that the last pass was long ago: one is running."""
     inventory, seen = look.world.inventory, look.seen
     plan = plan_up(inventory, seen, look.world.catalog, look.world.wants(seen))
-    waits = waits_now(look.world, seen, look.machines, paused=look.record.paused(seen.at))
+    waits = waits_now(look.world, seen, look.machines, look.record)
     return news(
         inventory.name,
         findings_now(look.world, seen, look.machines, plan, replace(look.record, last_pass=None), waits),

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -10,10 +11,12 @@ from fleet.cli import exec as exec_command
 from fleet.cli import jobs
 from fleet.cli.exits import FAILED, OK, UNTOUCHED
 from fleet.core.errors import HostSilent
+from fleet.core.observation import JobState
 from fleet.core.orders import Result, Target
+from fleet.core.record import FailedCreates, Record
 from tests.cli.scenes import CALM, DAY, FLEET
 from tests.cli.terminal import golden, set_scene, trimmed, typed
-from tests.core.builders import inventory
+from tests.core.builders import inventory, job, seen
 
 
 def test_the_screen_of_running_and_waiting_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,10 +37,19 @@ def test_a_calm_fleet_has_no_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_name_that_looks_like_markup_is_shown_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = replace(DAY, jobs=tuple(replace(job, name="[bold]b[/foo]") for job in DAY.jobs or ()))
-    set_scene(monkeypatch, jobs, FLEET, seen)
+    marked = replace(DAY, jobs=tuple(replace(one, name="[bold]b[/foo]") for one in DAY.jobs or ()))
+    set_scene(monkeypatch, jobs, FLEET, marked)
     result = typed("jobs")
     assert (result.exit_code, "[bold]b[/foo]" in result.stdout) == (OK, True)
+
+
+def test_creates_that_keep_failing_are_why_a_job_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    old = DAY.at - timedelta(minutes=5)
+    lone = seen(job(state=JobState.WAITING, runner_id=None, created=old, started=None), at=DAY.at)
+    record = Record(failed={"build": FailedCreates(2, int(DAY.at.timestamp()) - 60)})
+    set_scene(monkeypatch, jobs, inventory(), lone, record=record)
+    found = [one["reason"] for one in json.loads(typed("jobs", "--json").stdout)["waiting"]]
+    assert "the last 2 creates have failed in pool build: the next pass tries again" in found
 
 
 class Sessions:

@@ -9,9 +9,11 @@ from fleet.core.inventory import Inventory
 from fleet.core.machine import Machine, Phase
 from fleet.core.money import Catalog
 from fleet.core.observation import Job, JobState
+from fleet.core.record import FailedCreates, Record
 from fleet.core.waiting import waits
 from tests.core.builders import NOW, catalog, inventory, job, pool, server, server_type
 
+MINUTE = timedelta(minutes=1)
 LABELS = {"build": frozenset({"ubuntu-latest", "fleet-ci"}), "arm": frozenset({"arm"})}
 
 
@@ -71,6 +73,24 @@ def test_a_job_that_has_just_come_says_so() -> None:
 def test_why_no_machine_is_made_for_it(of: Inventory, paused: bool, stock: Catalog | None, reason: str) -> None:
     (found,) = reasons(of, [], [waiting()], at=stock, paused=paused)
     assert reason in found
+
+
+@pytest.mark.parametrize(
+    ("count", "minutes", "reason"),
+    [
+        (1, 5, "the last create has failed in pool build: the next pass tries again"),
+        (2, 5, "the last 2 creates have failed in pool build: the next pass tries again"),
+        (4, 5, f"the last 4 creates have failed in pool build: passes try again after {NOW + 25 * MINUTE:%H:%M} UTC"),
+        (4, 31, "the last 4 creates have failed in pool build: the next pass tries again"),
+        (4, 361, "the next pass makes a machine in pool build"),
+    ],
+)
+def test_creates_that_fail_are_told_and_when_they_are_tried_again(count: int, minutes: int, reason: str) -> None:
+    record = Record(failed={"build": FailedCreates(count, int((NOW - minutes * MINUTE).timestamp()))})
+    failing = {"build": record.failing("build", NOW)}
+    (found,) = waits(inventory(), LABELS, [], [waiting()], catalog(), NOW, paused=False, failing=failing)
+    assert found.reason == reason
+    assert found.hint.startswith("fleet up build --add 1" if "failed" in reason else "fleet scale")
 
 
 def test_a_busy_machine_of_the_pools_max_is_named_as_the_limit() -> None:
