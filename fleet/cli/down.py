@@ -15,9 +15,11 @@ from fleet.cli.story import looking, telling
 from fleet.cli.wiring import open_world
 from fleet.core.change import Plan
 from fleet.core.machine import Machine, join
+from fleet.core.money import FREE
 from fleet.core.names import is_ours
 from fleet.core.observation import JobState, Observation
 from fleet.core.plan import plan_down
+from fleet.core.pricing import server_price
 from fleet.core.record import paused_tag
 from fleet.core.report import Event, Outcome, Report, Verdict
 from fleet.engine import firewall, memory
@@ -69,6 +71,9 @@ def down(
             console.print_json(data=show.report_json(world.inventory.name, report))
         else:
             console.print(show.report_of(world.inventory.name, report))
+        still = _still_costs(world, observation, report, wanted)
+        if still and not quiet:
+            Console(stderr=True, highlight=False).print(still, markup=False, soft_wrap=True)
         if passes_run:
             Console(stderr=True, highlight=False).print(PAUSED)
         return code_of(report) if report.outcomes else OK
@@ -106,6 +111,17 @@ def _until_gone(world: World, observation: Observation, plan: Plan, listen: List
         wait_for_jobs(world, others or late, outcomes, listen)
         observation = observe(world)
         plan = plan_down(world.inventory, observation, world.catalog, names=later)
+
+
+def _still_costs(world: World, seen: Observation, report: Report, names: Sequence[str]) -> str:
+    """What is not gone is paid for, by whoever believes it is; empty when all is gone."""
+    left = {one.machine for one in report.outcomes if one.verdict in {Verdict.DEFERRED, Verdict.FAILED}}
+    servers = [server for server in seen.servers if server.name in left]
+    if not servers:
+        return ""
+    price = sum((server_price(one, world.catalog) for one in servers), FREE)
+    who = ", ".join(server.name for server in servers)
+    return f"still there, for {show.euros(price)}: {who} -> {' '.join(('fleet down', *names))}"
 
 
 def _deaths(plan: Plan) -> str:

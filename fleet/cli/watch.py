@@ -18,6 +18,9 @@ from fleet.engine.ports import Clock
 EVERY = 15
 """Seconds between two looks: four times a minute leaves most of Hetzner's calls to others."""
 
+SLOW = 10
+"""Seconds after which it is told that a look still goes on: whoever does not answer may take a minute to give up on."""
+
 Look = Callable[[], Sight]
 
 
@@ -25,14 +28,22 @@ def watch(fleet: str, look: Look, clock: Clock, *, wide: bool) -> int:
     """Look again and again, until Ctrl-C. Whoever does not answer is told above the last page that was seen."""
     console = Console(highlight=False)
     page: RenderableType = Text(f"looking at fleet {fleet}")
-    with Live(page, console=console, screen=console.is_terminal, auto_refresh=False, transient=True) as live:
+    alive = console.is_terminal
+    with Live(page, console=console, screen=alive, auto_refresh=alive, refresh_per_second=1, transient=True) as live:
         try:
             while True:
+                _begin(live, page, clock)
                 page = _next(look, page, wide=wide, fits=console.is_terminal)
                 _show(live, page)
                 _rest(live, page, clock)
         except KeyboardInterrupt:
             return OK
+
+
+def _begin(live: Live, page: RenderableType, clock: Clock) -> None:
+    """The last page stays while the next look goes on, and says so when it becomes old."""
+    if live.console.is_terminal:
+        live.update(Late(page, clock, clock.now()))
 
 
 def _rest(live: Live, page: RenderableType, clock: Clock) -> None:
@@ -58,10 +69,27 @@ def _next(look: Look, last: RenderableType, *, wide: bool, fits: bool) -> Render
     try:
         return Page(look(), wide=wide, fits=fits)
     except FleetError as error:
-        since = f" since {last.sight.seen.at.astimezone():%H:%M}" if isinstance(last, Page) else ""
-        text = Text.assemble((f"not up to date{since}: ", "bold red"), error.message)
-        trouble = Hinted(text, error.hint)
-        return replace(last, trouble=trouble) if isinstance(last, Page) else Group(last, trouble)
+        return _told(last, error.message, error.hint)
+
+
+def _told(page: RenderableType, why: str, hint: str = "") -> RenderableType:
+    since = f" since {page.sight.seen.at.astimezone():%H:%M}" if isinstance(page, Page) else ""
+    trouble = Hinted(Text.assemble((f"not up to date{since}: ", "bold red"), why), hint)
+    return replace(page, trouble=trouble) if isinstance(page, Page) else Group(page, trouble)
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """A page while the look for the next one goes on, drawn every second: an old one must not look like a new one."""
+
+    page: RenderableType
+    clock: Clock
+    begun: float
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        seconds = self.clock.now() - self.begun
+        known = isinstance(self.page, Page) and self.page.trouble is not None
+        yield self.page if seconds < SLOW or known else _told(self.page, f"still looking, for {seconds:.0f} s")
 
 
 @dataclass(frozen=True, slots=True)

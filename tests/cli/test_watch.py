@@ -5,10 +5,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from io import StringIO
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.screen import Screen
 
@@ -67,6 +67,28 @@ def test_a_page_left_open_survives_that_nobody_answers(monkeypatch: pytest.Monke
     told = pages(monkeypatch, CALM, away, away, CALM)
     since = f"{CALM.at.astimezone():%H:%M}"
     assert told == [calm, *2 * [f"not up to date since {since}: {who} did not answer -> is it up?\n\n{calm}"], calm]
+
+
+def test_a_look_that_takes_long_is_told_above_the_page_that_becomes_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    calm = golden("status_calm.txt")
+    clock: Any = SimpleNamespace(now=lambda: 100.0)
+    drawn: list[str] = []
+
+    def begin(live: Live, page: RenderableType, _: object) -> None:
+        terminal = Live(console=Console(force_terminal=True, file=StringIO()))
+        real(terminal, page, clock)
+        later = (replace(cast(watch.Late, terminal.get_renderable()), begun=100.0 - passed) for passed in (9, 12))
+        drawn.extend(shown(one) for one in later)
+
+    real = vars(watch)["_begin"]
+    monkeypatch.setattr(watch, "_begin", begin)
+    away = Unreachable("Gitea did not answer")
+    pages(monkeypatch, CALM, away, CALM)
+    first, slow, *others = drawn
+    assert (first, slow) == ("looking at fleet ci\n", "looking at fleet ci\nnot up to date: still looking, for 12 s\n")
+    since = f"not up to date since {CALM.at.astimezone():%H:%M}"
+    assert others[:2] == [calm, f"{since}: still looking, for 12 s\n\n{calm}"]
+    assert others[2:] == 2 * [f"{since}: Gitea did not answer\n\n{calm}"], "which says more"
 
 
 def test_a_page_that_never_had_an_answer_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
