@@ -34,6 +34,9 @@ def with_verdict(command: Callable[P, int]) -> Callable[P, None]:
             _interrupted()
         except BrokenPipeError:
             _end(OK)
+        except OSError as error:
+            show_error(_of_this_computer(error))
+            code = FAILED
         sys.exit(code)
 
     return wrapped
@@ -43,6 +46,11 @@ def _code_of_error(error: FleetError) -> int:
     if isinstance(error, FleetLocked | HostLocked):
         return LOCKED
     return UNTOUCHED if isinstance(error, Refused) else FAILED
+
+
+def _of_this_computer(error: OSError) -> FleetError:
+    """A disk that is full, a file that may not be read: what the system said, which no traceback makes clearer."""
+    return FleetError(": ".join(filter(None, (str(error.filename or ""), error.strerror or str(error)))))
 
 
 def show_error(error: FleetError) -> None:

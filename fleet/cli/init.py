@@ -57,12 +57,22 @@ def init(
     )
     written = text(answers)
     _must_be_readable(written, file)
-    file.write_text(written, "utf-8")
+    _write(written, file)
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"wrote {file}")
     for line in _next(file, answers.scope, token):
         console.print(line)
     return OK
+
+
+def _write(written: str, file: Path) -> None:
+    """What somebody else has written meanwhile is not overwritten either. Raises Refused."""
+    try:
+        with file.open("x", encoding="utf-8") as new:
+            new.write(written)
+    except OSError as error:
+        hint = "name a file in a folder that is there and that you may write"
+        raise Refused(f"could not write {file}: {error.strerror}", hint=hint) from None
 
 
 def _next(file: Path, scope: str, token: Secret | None) -> Iterator[str]:

@@ -153,3 +153,14 @@ def test_a_reader_that_had_enough_is_no_error() -> None:
 def test_what_still_runs_in_a_thread_does_not_hold_an_interrupt() -> None:
     thread = "import threading; threading.Thread(target=threading.Event().wait).start(); raise KeyboardInterrupt"
     assert ends(thread)[0] == INTERRUPTED
+
+
+def test_a_disk_that_is_full_is_a_message_and_no_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    @with_verdict
+    def command() -> int:
+        raise OSError(28, "No space left on device", "/var/answer")
+
+    with pytest.raises(SystemExit) as ended:
+        command()
+    assert ended.value.code == FAILED
+    assert capsys.readouterr().err == "fleet: /var/answer: No space left on device\n"

@@ -235,3 +235,10 @@ def test_what_is_missing_for_the_next_command_is_said(tmp_path: Path, monkeypatc
     monkeypatch.setenv("FLEET_GITEA_TOKEN", "x")
     other = typed("init", "my fleet.toml", *GOOD).stdout.splitlines()
     assert other[1:] == ["then: export FLEET_INVENTORY='my fleet.toml'", "then: fleet doctor; fleet plan; fleet up"]
+
+
+def test_a_folder_that_is_not_there_is_told_and_nothing_is_made(tmp_path: Path) -> None:
+    result = typed("init", *GOOD, "--max", "2", str(tmp_path / "none" / "x.toml"))
+    assert result.exit_code == UNTOUCHED
+    assert "x.toml: No such file or directory" in result.stderr
+    assert list(tmp_path.iterdir()) == []

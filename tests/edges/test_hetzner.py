@@ -755,6 +755,20 @@ def test_something_else_at_the_endpoint_is_told(api: Api, cloud: HetznerCloud) -
     assert "endpoint" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("code", "kind", "hint"),
+    [
+        (401, CredentialsError, "is not valid"),
+        (403, CredentialsError, "may not do this"),
+        (200, CloudError, "endpoint"),
+    ],
+)
+def test_an_answer_without_hetzners_own_words_has_a_hint(code: int, kind: type[FleetError], hint: str) -> None:
+    error = translated("list servers", "https://x", APIException(code, "Unauthorized", None))
+    assert isinstance(error, kind)
+    assert hint in error.hint
+
+
 def test_every_call_has_time_limits(cloud: HetznerCloud, monkeypatch: pytest.MonkeyPatch) -> None:
     limits: list[object] = []
     adapter = cloud._gate._adapter

@@ -29,6 +29,8 @@ _TOKEN = "HCLOUD_TOKEN (or hetzner.token in the inventory)"  # noqa: S105 (the n
 _CREDENTIALS: Mapping[str, str] = {
     "unauthorized": f"{_TOKEN} is not valid: make one in the project's Security > API tokens",
     "token_readonly": f"{_TOKEN} needs Read & Write: make a new one in the project's Security > API tokens",
+    "401": f"{_TOKEN} is not valid: make one in the project's Security > API tokens",
+    "403": f"{_TOKEN} may not do this: make one with Read & Write in the right project",
     "forbidden": f"{_TOKEN} may not do this: make one with Read & Write in the right project",
 }
 _CLASSES: Mapping[str, tuple[type[CloudError], str]] = {
@@ -49,6 +51,8 @@ _HINTS: Mapping[str, str] = {
     "resource_in_use": "something still uses it: look in the Console",
     "must_be_unassigned": "it still belongs to a server: try again in a minute",
     "deprecated_api_endpoint": "this fleet is too old for Hetzner's API: upgrade it",
+    "200": "is hetzner.endpoint in the inventory right?",
+    "404": "is hetzner.endpoint in the inventory right?",
     "method_not_allowed": "is hetzner.endpoint in the inventory right?",
 }
 _BROKEN_HINT = "Hetzner has a problem: try again in some minutes (status.hetzner.com)"
