@@ -19,8 +19,6 @@ from fleet.cli.passes import passes
 from fleet.cli.sight import Sight
 from fleet.core.health import Finding
 from fleet.core.machine import Machine
-from fleet.core.money import FREE
-from fleet.core.pricing import server_price
 from fleet.core.waiting import Wait
 
 FORM = 1
@@ -62,12 +60,7 @@ def rows_of(sight: Sight) -> tuple[Row, ...]:
 def _title(sight: Sight) -> Text:
     world = sight.world
     title = Text.assemble((f"fleet {world.inventory.name}", "bold"), f"  Gitea {sight.gitea}")
-    return title.append(f"  €{_hour(sight):.4f} per hour")
-
-
-def _hour(sight: Sight) -> float:
-    servers = (machine.server for machine in sight.machines if machine.server)
-    return float(sum((server_price(server, sight.world.catalog) for server in servers), FREE).hour)
+    return title.append(f"  €{sight.eur_per_hour:.4f} per hour")
 
 
 def _summary(sight: Sight) -> Table:
@@ -125,7 +118,7 @@ def to_json(sight: Sight) -> dict[str, Any]:
         "fleet": sight.world.inventory.name,
         "at": at.isoformat(),
         "gitea": sight.gitea,
-        "eur_per_hour": _hour(sight),
+        "eur_per_hour": sight.eur_per_hour,
         "last_pass": _time(sight.record.last_pass),
         "paused": sight.record.paused(at),
         "paused_until": _time(until) if until and sight.record.paused(at) else None,

@@ -1,5 +1,6 @@
 """Findings as they stand on the screen: errors first, and one row for many of a kind."""
 
+import re
 from collections.abc import Sequence
 
 from rich.table import Table
@@ -69,5 +70,5 @@ def _run(run: Sequence[tuple[str, int]]) -> str:
 
 
 def _of_any(text: str, one: Finding) -> str:
-    """What it says of whatever machine."""
-    return text.replace(one.machine, "MACHINE") if one.machine else text
+    """What it says of whatever machine, wherever that is: ``ci-build-1 (192.0.2.7)`` is one of many that are silent."""
+    return re.sub(rf"{re.escape(one.machine)}(?![\w-]|\.\w)( \([^()]*\))?", "MACHINE", text) if one.machine else text

@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 from fleet.core.change import Plan
 from fleet.core.health import Finding, Severity
 from fleet.core.machine import Machine, join
+from fleet.core.money import FREE
 from fleet.core.names import read_machine_name
 from fleet.core.observation import Observation
 from fleet.core.plan import plan_up
+from fleet.core.pricing import server_price
 from fleet.core.record import Record
 from fleet.core.waiting import Wait
 from fleet.engine import firewall, memory, preflight
@@ -24,7 +26,7 @@ class Sight:
     """One look at a fleet, and what should be done about it. ``world`` has the inventory of that moment.
 
     ``gitea``: its version. ``findings``: what is not as wanted, errors first. ``waits``: jobs ready for a runner, the
-    oldest first, each with its reason.
+    oldest first, each with its reason. ``eur_per_hour``: what all machines cost, also those that are not shown.
     """
 
     world: World
@@ -35,6 +37,7 @@ class Sight:
     gitea: str
     findings: tuple[Finding, ...]
     waits: tuple[Wait, ...]
+    eur_per_hour: float
 
     @property
     def troubles(self) -> tuple[Finding, ...]:
@@ -60,7 +63,8 @@ def _sight(world: World, seen: Observation, plan: Plan, record: Record, gitea: s
     waits = waits_now(world, seen, machines, record)
     found = findings_now(world, seen, machines, plan, record, waits)
     findings = tuple(sorted(found, key=lambda one: list(Severity).index(one.severity)))
-    return Sight(world, seen, machines, plan, record, gitea, findings, waits)
+    hour = sum((server_price(one.server, world.catalog).hour for one in machines if one.server), FREE.hour)
+    return Sight(world, seen, machines, plan, record, gitea, findings, waits, float(hour))
 
 
 def only(sight: Sight, names: Sequence[str]) -> Sight:

@@ -193,6 +193,13 @@ def test_the_name_of_what_is_not_there_is_refused_with_what_may_have_been_meant(
 
 
 @pytest.mark.usefixtures("busy_day")
+def test_what_the_fleet_costs_does_not_depend_on_the_machines_that_are_shown() -> None:
+    whole, part = (json.loads(typed("status", *names, "--json").stdout) for names in ((), ("arm",)))
+    assert part["eur_per_hour"] == whole["eur_per_hour"] > 0
+    assert typed("status", "arm").stdout.splitlines()[0] == typed("status").stdout.splitlines()[0]
+
+
+@pytest.mark.usefixtures("busy_day")
 def test_why_a_job_waits_does_not_depend_on_the_machines_that_are_shown() -> None:
     whole, part = (json.loads(typed("status", *names, "--json").stdout) for names in ((), ("arm",)))
     assert part["waiting_for"] == whole["waiting_for"] != []

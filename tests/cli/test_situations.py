@@ -67,6 +67,15 @@ def test_many_findings_of_a_kind_share_a_row_that_names_all_machines(monkeypatch
     assert row.endswith("(any more): ci-build-3 to 12 -> fleet down MACHINE")
 
 
+def test_many_hosts_that_are_silent_share_a_row_wherever_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    extra = [part for n in range(1, 13) for part in machine(f"ci-build-{n}", n)]
+    names = [f"ci-build-{n}" for n in range(1, 13)]
+    hosts = {name: HostSilent(f"{name} (192.0.2.{n}) does not answer on SSH") for n, name in enumerate(names)}
+    many = Situation(replace(FLEET, pools=(replace(BUILD, max=12),)), seen(*extra, hosts=hosts))
+    said = " ".join(screen(monkeypatch, many, 140).split())
+    assert "warning 12 machines MACHINE does not answer on SSH: ci-build-1 to 12" in said
+
+
 @pytest.mark.parametrize(
     ("names", "short"),
     [
