@@ -251,7 +251,7 @@ def _static_phase(
         if is_held(host.memory, at):
             return Phase.HELD
         if asker_of(host.memory) in {Asker.PERSON, Asker.SCALE}:
-            return Phase.DRAINED if not jobs and _stopped(host, runner) else Phase.DRAINING
+            return Phase.DRAINED if not jobs and _is_drained(host, runner) else Phase.DRAINING
         if _nothing_of_ours(host, records) and (not static.wanted or Tag.DOWN in host.memory):
             return Phase.ABSENT
         return _static_phase_by_host(host, runner, jobs)
@@ -286,7 +286,7 @@ def _phase(
     if is_held(server.tags, at):
         return Phase.HELD
     if asker_of(server.tags) in {Asker.PERSON, Asker.SCALE}:
-        return Phase.DRAINED if not jobs and _stopped(host, runner) else Phase.DRAINING
+        return Phase.DRAINED if not jobs and _is_drained(host, runner) else Phase.DRAINING
     if not wanted:
         return Phase.ORPHAN
     if isinstance(host, HostFacts):
@@ -294,10 +294,12 @@ def _phase(
     return _phase_by_gitea(at, server, runner, host, jobs)
 
 
-def _stopped(host: HostSeen | None, runner: Runner | None) -> bool:
+def _is_drained(host: HostSeen | None, runner: Runner | None) -> bool:
+    """Whether no job is on its host, or will come: its runner is stopped, or Gitea gives it none."""
+    gets_none = runner is not None and _is_cordoned(runner)
     if isinstance(host, HostFacts):
-        return not host.tasks and (host.container is None or not host.container.running)
-    return runner is None or not runner.online
+        return not host.tasks and (gets_none or host.container is None or not host.container.running)
+    return gets_none or runner is None or not runner.online
 
 
 def _phase_by_host(facts: HostFacts, runner: Runner | None, jobs: tuple[Job, ...], asker: Asker | None) -> Phase:

@@ -104,11 +104,19 @@ def test_a_silent_server_is_booting_for_its_grace(minutes: int, tags: dict[str, 
     assert phase(server(minutes=minutes, tags=tags), host=SILENT) is expected
 
 
+CORDONED = replace(runner(), labels=frozenset({"fleet-draining-ci"}))
+
+
 @pytest.mark.parametrize("asker", ["person", "scale", "somebody-new"])
 @pytest.mark.parametrize(
     ("host", "said", "expected"),
     [
         (facts(), runner(), Phase.DRAINING),
+        (facts(), None, Phase.DRAINING),
+        (facts(), runner(disabled=True), Phase.DRAINED),
+        (facts(), CORDONED, Phase.DRAINED),
+        (facts(tasks=("GITEA-ACTIONS-TASK-1",)), runner(disabled=True), Phase.DRAINING),
+        (SILENT, runner(disabled=True), Phase.DRAINED),
         (stopped(facts()), runner(online=False), Phase.DRAINED),
         (facts(container=None), runner(online=False), Phase.DRAINED),
         (replace(stopped(facts()), tasks=("GITEA-ACTIONS-TASK-1",)), runner(), Phase.DRAINING),
@@ -117,7 +125,7 @@ def test_a_silent_server_is_booting_for_its_grace(minutes: int, tags: dict[str, 
         (SILENT, None, Phase.DRAINED),
     ],
 )
-def test_a_machine_asked_to_leave_is_draining_until_it_stopped(
+def test_a_machine_asked_to_leave_is_draining_until_no_job_is_there_or_can_come(
     asker: str, host: HostSeen, said: Runner | None, expected: Phase
 ) -> None:
     parts = [said] if said else []
@@ -129,9 +137,7 @@ def test_a_machine_asked_to_leave_is_draining_while_it_has_a_job() -> None:
 
 
 @pytest.mark.parametrize("host", [facts(), stopped(facts()), facts(container=None)])
-@pytest.mark.parametrize(
-    "cordoned", [runner(disabled=True), replace(runner(), labels=frozenset({"fleet-draining-ci"}))]
-)
+@pytest.mark.parametrize("cordoned", [runner(disabled=True), CORDONED])
 def test_a_machine_in_repair_is_offline_until_it_is_back(host: HostFacts, cordoned: Runner) -> None:
     assert phase(server(tags={Tag.DRAINING: "repair.1"}), cordoned, host=host) is Phase.OFFLINE
 

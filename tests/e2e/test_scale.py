@@ -158,7 +158,7 @@ def test_drain_waits_for_the_job_and_enable_brings_a_waiting_job(pair: Fleet) ->
         out, rest = drain.communicate(timeout=120)
     assert drain.returncode == 0, out + rest
     assert [job.machine for job in more].count("") == 1, "the third waits: no slot is free, and one machine is drained"
-    assert {one["phase"] for one in _cost(pair)} == {"busy", "draining"}
+    assert {one["phase"] for one in _cost(pair)} == {"busy", "drained"}
 
     pair.must("enable", name)
     waited = soon(lambda: next((job for job in more if job.machine == name), None))
