@@ -21,7 +21,7 @@ HEAD = """\
 Each was really made on a machine of the lab, by `make faults`. Found: seconds until `fleet status` tells it. Repaired:
 seconds from then, or from the end of the job that ran, until `fleet repair` has left nothing that is wrong. Most of
 either is the time of one command on {cores} cores. Under "busy": a job ran, a repair and a pass were typed, and no
-container, file or service of the machine was touched until the job had ended well.
+container, file or service of the machine was touched until the job had ended well. Where that is empty, no job ran.
 
 | fault | found after | told as | busy | repaired after |
 |---|---|---|---|---|
