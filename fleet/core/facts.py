@@ -71,8 +71,8 @@ class HostFacts:
     """One read-only look at a host. Sizes are in bytes, ``files`` are SHA-256 sums by path.
 
     ``docker`` is its version, empty where it gave no answer; ``docker_trouble`` says why. ``tasks``: the names of jobs'
-    containers that run, ``abandoned`` those whose runner was killed, ``task_containers`` both with their age;
-    ``leftovers``: what no running job uses any more.
+    containers that run, ``abandoned`` those whose runner was killed or has lost Docker, ``task_containers`` both with
+    their age; ``leftovers``: what no running job uses any more.
     ``disk_size``, ``disk_free``: of Docker's folder, as in ``disks``, which has containerd's and the root too.
     ``load``: of five minutes. ``uptime``: seconds since boot. ``clock_off``: seconds that its clock is ahead of ours,
     0 within the time that asking took. ``cache_answers``: None where it was not asked.

@@ -23,8 +23,7 @@ def read_facts(probe: str, docker: DockerSeen = UNASKED) -> HostFacts:
     one = dict(lines)
     many = _grouped(lines)
     disks = tuple(_disk(text) for text in many.get("disk", ()))
-    # On a static host they may be another runner's.
-    abandoned = frozenset(task.name for task in docker.abandoned) if "static_port" not in one else frozenset()
+    abandoned = _abandoned(one, docker)
     return HostFacts(
         boot=one.get("boot", ""),
         os_id=one.get("os", ""),
@@ -71,6 +70,15 @@ def read_facts(probe: str, docker: DockerSeen = UNASKED) -> HostFacts:
         processes=tuple(many.get("process", ())),
         port_users=_port_users(one, many, docker),
     )
+
+
+def _abandoned(one: Mapping[str, str], docker: DockerSeen) -> frozenset[str]:
+    """A runner that has lost Docker's socket has no part in any container more. On a static host they may be another
+    runner's."""
+    if "static_port" in one:
+        return frozenset()
+    lost = docker.tasks if docker.runner is not None and one.get("socket_lost") == "yes" else docker.abandoned
+    return frozenset(task.name for task in lost)
 
 
 def read_memory(text: str) -> dict[str, str]:

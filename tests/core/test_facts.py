@@ -80,6 +80,15 @@ def test_a_job_whose_runner_was_killed_is_no_task_but_on_a_static_host_it_may_be
     assert (static.tasks, static.abandoned) == ((TASK.name,), ())
 
 
+def test_a_job_whose_runner_has_lost_docker_is_no_task_but_on_a_static_host_it_may_be_another_runners() -> None:
+    cut_off = f"{WHOLE}socket_lost\tyes\n"
+    assert read_facts(WHOLE.replace("socket_lost\tyes\n", ""), DOCKER).tasks == (TASK.name,)
+    read = read_facts(cut_off, DOCKER)
+    assert (read.tasks, read.abandoned, read.task_containers) == ((), (TASK.name,), (TASK,))
+    assert read_facts(f"{cut_off}static_port\t8088\n", DOCKER).tasks == (TASK.name,)
+    assert read_facts(cut_off, replace(DOCKER, runner=None)).tasks == (TASK.name,), "nothing is known of a runner"
+
+
 def test_the_whole_answer_is_read() -> None:
     assert read_facts(WHOLE, DOCKER) == HostFacts(
         boot="0",
@@ -98,7 +107,8 @@ def test_the_whole_answer_is_read() -> None:
         files={"/opt/fleet/compose.yaml": "aaaa", "/opt/fleet/with space": "bbbb"},
         registration=Registration(7, "u-7", "ci-build-1", "https://gitea.example"),
         container=RUNNER,
-        tasks=(TASK.name,),
+        tasks=(),
+        abandoned=(TASK.name,),
         task_containers=(TASK,),
         leftovers=Leftovers(volumes=DOCKER.volumes),
         disks=(

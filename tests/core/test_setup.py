@@ -160,7 +160,7 @@ def test_a_runner_whose_docker_socket_was_made_anew_is_drift_until_it_is_stopped
 def test_what_a_killed_runner_has_left_running_is_removed_without_a_restart() -> None:
     host = running(facts(abandoned=("GITEA-ACTIONS-TASK-1-x", "GITEA-ACTIONS-TASK-2-y")), wanted().config_hash)
     (found,) = drift(host, wanted())
-    assert (found.what, found.restarts) == ("remove 2 containers of jobs whose runner was killed", False)
+    assert (found.what, found.restarts) == ("remove 2 containers of jobs that no runner has any more", False)
     (change,) = changes(host, wanted())
     assert isinstance(change, Run)
     assert change.command == "docker rm --force --volumes GITEA-ACTIONS-TASK-1-x GITEA-ACTIONS-TASK-2-y >/dev/null"

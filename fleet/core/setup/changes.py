@@ -118,7 +118,7 @@ def _remove_abandoned(names: Sequence[str]) -> Run:
     """Set-up comes only to a machine for which Gitea knows of no job."""
     count = "a container" if len(names) == 1 else f"{len(names)} containers"
     command = f"docker rm --force --volumes {shlex.join(names)} >/dev/null"
-    return Run(command, f"remove {count} of jobs whose runner was killed", 120)
+    return Run(command, f"remove {count} of jobs that no runner has any more", 120)
 
 
 def _file(facts: HostFacts, file: WantedFile) -> Iterator[HostChange]:
