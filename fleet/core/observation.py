@@ -52,7 +52,8 @@ class Runner:
 
 
 class JobState(StrEnum):
-    """``waiting`` is what Gitea's API calls ``queued``: ready, and no runner has it. ``ended``: well, with success."""
+    """``waiting`` is what Gitea's API calls ``queued``: ready, and no runner has it. ``ended``: with success,
+    where it was not asked for by its id."""
 
     WAITING = "queued"
     RUNNING = "in_progress"

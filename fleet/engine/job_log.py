@@ -27,16 +27,15 @@ def job_of(world: World, machine: Machine | None, job_id: int | None) -> Job:
 
 
 def _by_id(world: World, job_id: int) -> Job:
-    """Those that wait and run, then those that ended last."""
-    known = {job.id: job for job in world.gitea.jobs()}
-    if job_id not in known:
-        known = {job.id: job for job in world.gitea.ended_jobs().jobs}
-    if job_id not in known:
+    """Those that wait and run, then those that ended last: the log of one that failed is wanted most."""
+    live = next((job for job in world.gitea.jobs() if job.id == job_id), None)
+    found = live or world.gitea.ended_job(job_id)
+    if found is None:
         raise Refused(
             f"job {job_id} neither waits nor runs, and is not among those that ended last",
             hint="fleet jobs; older ones are in Gitea",
         )
-    return known[job_id]
+    return found
 
 
 def read(world: World, job: Job, lines: int, on_line: Callable[[str], None], *, follow: bool) -> None:

@@ -157,6 +157,9 @@ class Gitea(Protocol):
     def ended_jobs(self) -> EndedJobs:
         """Some dozens of the jobs that last ended well. Two calls, never cached: for those who ask for figures."""
 
+    def ended_job(self, job_id: int) -> Job | None:
+        """The job of this id, if it is among those that last ended, well or not."""
+
     def job_log(self, repo: str, job_id: int, since: int | None) -> LogPart:
         """What a job has printed from this byte on, also while it runs; None: the end of it. Raises Refused when there
         is no log of it, CredentialsError when the token may not read repositories."""

@@ -84,7 +84,10 @@ def set_scene(
     def opened(_: str | None) -> Iterator[SimpleNamespace]:
         world = SimpleNamespace(
             inventory=of,
-            gitea=gitea or SimpleNamespace(version=lambda: "1.26.0", jobs=lambda: (), ended_jobs=lambda: ended),
+            gitea=gitea
+            or SimpleNamespace(
+                version=lambda: "1.26.0", jobs=lambda: (), ended_jobs=lambda: ended, ended_job=lambda number: None
+            ),
             cloud=SimpleNamespace(
                 calls_left=lambda: (3590, 3600),
                 warnings=lambda: ("type cx33 is on its way out",),

@@ -11,7 +11,7 @@ from fleet.cli import logs
 from fleet.cli.exits import FAILED, OK, UNTOUCHED
 from fleet.cli.logs import Source, command
 from fleet.core.machine import join
-from fleet.core.observation import EndedJobs, Job
+from fleet.core.observation import Job
 from fleet.core.orders import LogPart, Result, Target
 from fleet.engine import firewall
 from tests.cli.scenes import DAY, FLEET
@@ -98,8 +98,8 @@ class Log:
     def jobs(self, *, fresh: bool = False) -> tuple[Job, ...]:
         return self._jobs
 
-    def ended_jobs(self) -> EndedJobs:
-        return EndedJobs()
+    def ended_job(self, job_id: int) -> None:
+        return None
 
     def job_log(self, repo: str, job_id: int, since: int | None) -> LogPart:
         text = f"{repo} [red] {job_id}\n".encode()

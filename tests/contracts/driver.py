@@ -85,9 +85,10 @@ class Driver:
         rows = [{"time": "2026-01-01T00:00:00Z", "content": line} for line in lines]
         self._rpc(who, "UpdateLog", {"taskId": task["id"], "index": begin, "rows": rows})
 
-    def finish_task(self, who: Credentials, task: dict[str, Any]) -> None:
-        """Report success."""
-        state = {"id": task["id"], "result": "RESULT_SUCCESS", "stoppedAt": "2026-01-01T00:00:00Z"}
+    def finish_task(self, who: Credentials, task: dict[str, Any], *, well: bool = True) -> None:
+        """Report success, or failure."""
+        result = "RESULT_SUCCESS" if well else "RESULT_FAILURE"
+        state = {"id": task["id"], "result": result, "stoppedAt": "2026-01-01T00:00:00Z"}
         self._rpc(who, "UpdateTask", {"state": state})
         self._pause = self._settling
 

@@ -162,6 +162,20 @@ def test_a_job_that_ended_well_is_among_the_newest_that_did(place: Place) -> Non
     assert last.created <= last.started
 
 
+@pytest.mark.parametrize("well", [True, False])
+def test_a_job_that_ended_is_found_by_its_id_however_it_ended(place: Place, well: bool) -> None:
+    edge, label = place.edge(page_size=2), a_label()
+    made = place.runner(edge, label)
+    waits = waiting_job(place, edge, label)
+    assert edge.ended_job(waits.id) is None
+    task = place.driver.fetch_task(made.who)
+    assert task is not None
+    place.driver.finish_task(made.who, task, well=well)
+    found = edge.ended_job(waits.id)
+    assert found is not None
+    assert (found.id, found.state, found.repo) == (waits.id, JobState.ENDED, waits.repo)
+
+
 def test_a_job_that_needs_another_is_as_old_as_that_one(place: Place) -> None:
     edge, label = place.edge(), a_label()
     made = place.runner(edge, label)

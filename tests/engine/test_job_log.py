@@ -8,7 +8,7 @@ from fleet.core.observation import Job, JobState
 from fleet.engine import job_log
 from fleet.engine.observe import observe
 from fleet.engine.world import World
-from tests.fakes.gitea import FakeJob
+from tests.fakes.gitea import ZOMBIE, FakeJob
 from tests.fakes.world import FakeWorld, build_inventory, build_pool
 
 FLEET = build_inventory(build_pool(capacity=2))
@@ -112,6 +112,15 @@ def test_one_that_has_ended_is_found_and_one_that_nobody_knows_is_refused(world:
     assert lines_of(here, job, follow=True) == ["done"]
     with pytest.raises(Refused, match="job 999"):
         job_log.job_of(here, None, 999)
+
+
+def test_one_that_failed_is_found_too(world: FakeWorld, here: World) -> None:
+    job = start(world)
+    world.host("ci-build-1").crash(comes_back=True)
+    world.clock.sleep(ZOMBIE)
+    assert job.end != "success"
+    job.prints = b"why\n"
+    assert lines_of(here, job) == ["why"]
 
 
 def test_one_that_waits_has_no_log(world: FakeWorld, here: World) -> None:

@@ -275,6 +275,10 @@ class FakeGitea:
     def ended_jobs(self) -> EndedJobs:
         return EndedJobs(tuple(self._ended(job) for job in self._instance.jobs if job.end == "success"))
 
+    def ended_job(self, job_id: int) -> Job | None:
+        over = (job for job in self._instance.jobs if job.end and not self._instance.shows_running(job))
+        return next((self._ended(job) for job in over if job.id == job_id), None)
+
     def _ended(self, job: FakeJob) -> Job:
         created, started, ended = (datetime.fromtimestamp(at, tz=UTC) for at in (job.created, job.started, job.ended))
         name = f"job {job.id}"

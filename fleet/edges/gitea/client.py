@@ -24,6 +24,9 @@ from fleet.edges.http.wire import Answer, Wire, header_value
 
 OLDEST = (1, 25)  # the first that lists jobs
 NEWEST_KNOWN = (28, 1)
+ENDINGS = ("failure", "success", "cancelled")
+"""How a job with a log may have ended, as Gitea names it when it is asked."""
+
 SIGNED = "fleet"  # the runner version Gitea shows until the runner itself has declared its own
 
 
@@ -105,9 +108,18 @@ class GiteaHttp:
 
         Before 1.27 the list cannot be sorted. With one status it comes as its index has it, the newest last.
         """
-        query = {"status": JobState.ENDED.value, "sort": "id", "order": "desc"}
-        items, whole = read_newest(partial(self._page, "jobs", query, "list the jobs that ended"), self._page_size)
+        items, whole = self._newest(JobState.ENDED.value)
         return EndedJobs(tuple(self._no.unless(values.job, item, JobState.ENDED) for item in items), whole)
+
+    def ended_job(self, job_id: int) -> Job | None:
+        """The job of this id, if it is among some dozens that last ended, well or not: at most six calls."""
+        ended = (item for status in ENDINGS for item in self._newest(status)[0])
+        found = next((item for item in ended if item.get("id") == job_id), None)
+        return self._no.unless(values.job, found, JobState.ENDED) if found is not None else None
+
+    def _newest(self, status: str) -> tuple[list[values.Body], bool]:
+        query = {"status": status, "sort": "id", "order": "desc"}
+        return read_newest(partial(self._page, "jobs", query, "list the jobs that ended"), self._page_size)
 
     def job_log(self, repo: str, job_id: int, since: int | None) -> LogPart:
         """What a job has printed from this byte on; None: the end of it. Raises Refused when Gitea has no log of it,
