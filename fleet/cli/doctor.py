@@ -182,7 +182,7 @@ def _ssh(inventory: Inventory) -> Iterator[Check]:
         yield core.warning("ssh", "another key is to take its place, and has not everywhere", "fleet rotate sshkey")
     if ME in inventory.ssh.allow_from:
         yield _me(inventory)
-    elif set(inventory.ssh.allow_from) & {"0.0.0.0/0", "::/0"}:
+    elif set(inventory.ssh.allow_from) & {"0.0.0.0/0", "::/0"} and needs_cloud(inventory):
         yield core.warning("ssh", "port 22 of machines is open to everybody (keys only)", 'ssh.allow_from = ["me"]')
     elif inventory.ssh.allow_from and needs_cloud(inventory):
         yield _way_in(inventory)

@@ -13,6 +13,7 @@ from fleet.core.money import FREE, Catalog, ServerType, price_of
 from fleet.core.pricing import choices, new_price_of
 from fleet.core.runner_version import parse_version, read_runner
 from fleet.core.setup import same_url
+from fleet.core.static_hosts import static_hosts
 
 DISABLES: tuple[int, ...] = (1, 26)
 """The first Gitea that can disable a runner (PR 36776)."""
@@ -65,7 +66,10 @@ def of_inventory(inventory: Inventory) -> Iterator[Check]:
     """What the file itself says. That it could be read is the first good news."""
     machines = sum(pool.max for pool in inventory.pools)
     most = machines if inventory.max is None else min(machines, inventory.max)
-    size = f"{counted(len(inventory.pools), 'pool')}, at most {counted(most, 'machine')}"
+    statics = len(static_hosts(inventory))
+    parts = [counted(len(inventory.pools), "pool")]
+    parts += [f"at most {counted(most, 'machine')}"] if most or not statics else []
+    size = ", ".join([*parts, *([counted(statics, "static host")] if statics else [])])
     yield ok("inventory", f"{inventory.source}: fleet {inventory.name}, {size}")
     for sentence in inventory.warnings:
         told = "" if sentence.startswith("gitea.ca") else "pools.NAME.runner = a version, like the default"

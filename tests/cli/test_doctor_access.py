@@ -1,6 +1,7 @@
 """What ``fleet doctor`` says of the way to machines, and of what their pools name."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -55,3 +56,12 @@ def test_where_we_come_from_is_said_or_that_nobody_says_it(here: FakeOperator) -
     here.addresses = ()
     with pytest.raises(Refused):
         doctor._me(me)
+
+
+@pytest.mark.parametrize(("most", "told"), [(1, True), (0, False)])
+def test_nothing_is_said_of_the_firewall_where_no_server_may_be_rented(
+    most: int, told: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    of = build_inventory(replace(build_pool(), min=0, max=most))
+    assert any("open to everybody" in check.text for check in doctor._ssh(of)) is told

@@ -20,7 +20,7 @@ from fleet.core.doctor import (
     of_scopes,
     of_way_in,
 )
-from fleet.core.inventory import DockerSettings, DockerSource, Inventory, Scope, ScopeKind
+from fleet.core.inventory import DockerSettings, DockerSource, Inventory, Scope, ScopeKind, StaticHost
 from tests.core.builders import GITEA, NOW, catalog, inventory, pool, server_type
 
 CAPPED = inventory(max_eur_per_hour=Decimal(1))
@@ -41,6 +41,14 @@ def test_an_inventory_that_can_be_read_is_said_to_be_well() -> None:
         "inventory.toml: fleet ci, 1 pool, at most 1 machine",
         "pools.build: takes jobs for ubuntu-latest",
     ]
+
+
+def test_static_hosts_are_counted_and_are_no_machines_that_may_be_rented() -> None:
+    desk = pool(min=0, max=0, hosts=(StaticHost("desk", "192.0.2.9"), StaticHost("shelf", "192.0.2.10")))
+    assert next(of_inventory(inventory(desk))).text == "inventory.toml: fleet ci, 1 pool, 2 static hosts"
+    both = replace(desk, max=3)
+    assert next(of_inventory(inventory(both))).text.endswith("1 pool, at most 3 machines, 2 static hosts")
+    assert next(of_inventory(inventory(pool(min=0, max=0)))).text.endswith("1 pool, at most 0 machines")
 
 
 def test_a_fleet_without_a_cap_is_warned_of_one_without_machines_is_not() -> None:
