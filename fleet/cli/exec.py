@@ -15,7 +15,7 @@ from fleet.cli.wiring import open_world
 from fleet.core.errors import FleetError
 from fleet.core.machine import Machine, join
 from fleet.engine import firewall
-from fleet.engine.observe import observe
+from fleet.engine.observe import without_gitea
 from fleet.engine.ports import Result
 from fleet.engine.world import World
 
@@ -36,10 +36,10 @@ def exec_(
 
     Takes no lock and asks nobody: it is your command.
     """
-    with open_world(inventory) as world:
+    with open_world(inventory, ask_gitea=False) as world:
         firewall.let_in(world)
         with looking(f"looking at fleet {world.inventory.name}", quiet=json):
-            machines = chosen(join(world.inventory, observe(world, hosts=False)), [where])
+            machines = chosen(join(world.inventory, without_gitea(world)), [where])
         with ThreadPoolExecutor(WORKERS) as pool:
             answers = list(pool.map(lambda machine: _ask(world, machine, " ".join(command), timeout), machines))
         console = Console(highlight=False, soft_wrap=True)

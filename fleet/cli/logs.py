@@ -11,13 +11,13 @@ from rich.console import Console
 from fleet.cli.exits import FAILED, OK, with_verdict
 from fleet.cli.machines import chosen
 from fleet.cli.options import InventoryOption
-from fleet.cli.story import looking
 from fleet.cli.wiring import open_world
 from fleet.core.errors import Refused
 from fleet.core.machine import Machine, join
+from fleet.core.observation import Observation
 from fleet.core.setup import CONTAINER
 from fleet.engine import firewall, job_log
-from fleet.engine.observe import observe
+from fleet.engine.observe import observe, without_gitea
 from fleet.engine.world import World
 
 DAY = 24 * 3600.0
@@ -85,11 +85,11 @@ def logs(
     source = _source([one for one, wanted in asked.items() if wanted])
     name, number = _whose(source, machine, job_id)
     console = Console(highlight=False, soft_wrap=True)
-    with open_world(inventory) as world:
+    with open_world(inventory, ask_gitea=source is Source.JOB) as world:
         if source is Source.JOB:
             return _of_job(world, name, number, lines, lambda line: console.print(line, markup=False), follow=follow)
         firewall.let_in(world)
-        host = world.sessions.get(world.target_of(_machine(world, name)))
+        host = world.sessions.get(world.target_of(_machine(world, without_gitea(world), name)))
         ended = host.stream(
             command(source, lines, follow=follow),
             lambda line: console.print(line, markup=False),
@@ -119,7 +119,7 @@ def _of_job(
     world: World, name: str, number: int | None, lines: int, on_line: Callable[[str], None], *, follow: bool
 ) -> int:
     """Asks Gitea alone: the steps of a job print into no container's log."""
-    machine = _machine(world, name) if name else None
+    machine = _machine(world, observe(world, hosts=False), name) if name else None
     found = job_log.job_of(world, machine, number)
     if machine is not None and machine.runner is not None and found.runner_id not in {None, machine.runner.id}:
         raise Refused(f"job {found.id} is not one of {name}", hint=f"fleet logs --job {found.id}")
@@ -127,9 +127,8 @@ def _of_job(
     return OK
 
 
-def _machine(world: World, name: str) -> Machine:
-    with looking(f"looking for {name}"):
-        found = chosen(join(world.inventory, observe(world, hosts=False)), [name])
+def _machine(world: World, seen: Observation, name: str) -> Machine:
+    found = chosen(join(world.inventory, seen), [name])
     if len(found) > 1:
         raise Refused(f"{name} is a pool: logs are of one machine", hint=f"fleet logs {found[0].name}")
     return found[0]

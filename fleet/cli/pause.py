@@ -20,7 +20,7 @@ def pause(
 ) -> int:
     """Passes (`fleet scale`, `fleet scale-down`) do nothing until `fleet resume`, on whatever computer they run."""
     length = seconds(for_) if for_ else None
-    with open_world(inventory) as world:
+    with open_world(inventory, ask_gitea=False) as world:
         until = int(world.cloud.now().timestamp()) + length if length else 0
         memory.write(world, paused_tag(until))
         Console(highlight=False).print(f"fleet {world.inventory.name} is paused{f' for {for_}' if for_ else ''}")
@@ -30,7 +30,7 @@ def pause(
 @with_verdict
 def resume(inventory: InventoryOption = None) -> int:
     """Passes work again."""
-    with open_world(inventory) as world:
+    with open_world(inventory, ask_gitea=False) as world:
         memory.write(world, paused_tag(None))
         Console(highlight=False).print(f"fleet {world.inventory.name} is not paused")
     return OK

@@ -48,6 +48,14 @@ def observe(world: World, *, hosts: bool = True, seen: Callable[[str], None] = l
         )
 
 
+def without_gitea(world: World) -> Observation:
+    """What there is, for who wants to reach a host: that must go while Gitea is away. Raises Refused when Hetzner does
+    not answer. Nothing is to be decided by it."""
+    servers = world.cloud.servers()
+    at = world.cloud.now()
+    return Observation(at, servers, runners=None, jobs=None, hosts={}, servers_known=world.has_cloud)
+
+
 def _devices(world: World) -> tuple[Device, ...] | None:
     """A tailnet that does not answer ends no look: what is unknown is kept."""
     try:

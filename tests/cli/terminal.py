@@ -81,7 +81,7 @@ def set_scene(
     wanted = {one.name: host_wanted(of, one, STACK) for one in of.pools}
 
     @contextmanager
-    def opened(_: str | None) -> Iterator[SimpleNamespace]:
+    def opened(_: str | None, *, ask_gitea: bool = True) -> Iterator[SimpleNamespace]:
         world = SimpleNamespace(
             inventory=of,
             gitea=gitea
@@ -115,8 +115,9 @@ def set_scene(
     monkeypatch.setattr(preflight, "check_pools", lambda world, pools: None)
     monkeypatch.setattr(preflight, "notes", lambda world, seen: ())
     for module in (command, sight):
-        if hasattr(module, "observe"):
-            monkeypatch.setattr(module, "observe", lambda world, **_: observation)
+        for way in ("observe", "without_gitea"):
+            if hasattr(module, way):
+                monkeypatch.setattr(module, way, lambda world, **_: observation)
     if report is not None:
         monkeypatch.setattr(command, "apply", lambda *_: report)
 

@@ -2,18 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
 from fleet.cli import exec as execute
-from fleet.cli import logs
+from fleet.cli import logs, pause
 from fleet.cli.exits import FAILED, OK, UNTOUCHED
 from fleet.cli.logs import Source, command
+from fleet.core.errors import Unreachable
 from fleet.core.machine import join
 from fleet.core.observation import Job
 from fleet.core.orders import LogPart, Result, Target
-from fleet.engine import firewall
+from fleet.engine import firewall, memory
 from tests.cli.scenes import DAY, FLEET
 from tests.cli.terminal import set_scene, typed
 
@@ -136,3 +137,33 @@ def test_the_firewall_lets_its_operator_in_before_a_host_is_asked(
     monkeypatch.setattr(firewall, "let_in", let_in.append)
     typed(*words)
     assert len(let_in) == 1
+
+
+@pytest.mark.parametrize(
+    ("module", "words", "code"),
+    [
+        (logs, ("logs", "ci-build-1"), OK),
+        (logs, ("logs", "ci-build-1", "--job"), UNTOUCHED),
+        (execute, ("exec", "ci-build-1", "--", "true"), OK),
+        (pause, ("pause",), OK),
+        (pause, ("resume",), OK),
+    ],
+)
+def test_what_needs_no_gitea_goes_while_it_is_away(
+    monkeypatch: pytest.MonkeyPatch, module: ModuleType, words: tuple[str, ...], code: int
+) -> None:
+    set_scene(monkeypatch, module, FLEET, DAY, sessions=Sessions(0))
+    usual = vars(module)["open_world"]
+
+    def opened(option: str | None, *, ask_gitea: bool = True) -> object:
+        if ask_gitea:
+            raise Unreachable("Gitea did not answer")
+        return usual(option)
+
+    def asked(*_: object, **__: object) -> None:
+        raise Unreachable("Gitea did not answer")
+
+    monkeypatch.setattr(module, "open_world", opened)
+    monkeypatch.setattr(module, "observe", asked, raising=False)
+    monkeypatch.setattr(memory, "write", lambda world, tags: None)
+    assert typed(*words).exit_code == code

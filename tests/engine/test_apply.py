@@ -9,7 +9,7 @@ from fleet.core.errors import CloudError, Unreachable
 from fleet.core.machine import join
 from fleet.core.report import Verdict
 from fleet.engine.apply import apply
-from fleet.engine.observe import observe
+from fleet.engine.observe import observe, without_gitea
 from tests.engine.checks import assert_in_service, assert_nothing_lost
 from tests.fakes.world import FakeWorld, Process, build_inventory, build_pool
 
@@ -91,6 +91,22 @@ def test_a_look_joins_what_it_saw(world: FakeWorld) -> None:
     seen = observe(process.world)
     assert [machine.phase.value for machine in join(MANY, seen)] == ["idle"] * 8
     assert observe(process.world, hosts=False).hosts == {}
+
+
+def test_the_machines_that_a_person_wants_to_reach_are_known_while_gitea_is_away(
+    world: FakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = world.process(MANY)
+    process.up()
+
+    def away(**_: object) -> None:
+        raise Unreachable("Gitea did not answer")
+
+    for question in ("runners", "jobs"):
+        monkeypatch.setattr(process.world.gitea, question, away)
+    seen = without_gitea(process.world)
+    assert (seen.runners, seen.jobs, seen.hosts) == (None, None, {})
+    assert [machine.server is not None for machine in join(MANY, seen)] == [True] * 8
 
 
 @pytest.mark.parametrize("error", [Unreachable("Gitea did not answer"), KeyboardInterrupt()], ids=["refused", "Ctrl-C"])
