@@ -28,7 +28,13 @@ def ended(fleet: Fleet) -> dict[str, Json]:
     """The jobs of the workflow by their names, once all have ended."""
     client = GiteaClient(fleet.lab.gitea, fleet.lab.gitea_token)
     pushed = jobs.push(client, workflow(fleet), {"PACKAGES": fleet.lab.gitea_package_token})
-    soon(lambda: all(job["status"] == "completed" for job in jobs.jobs_of(client, pushed)), seconds=150)
+
+    def done() -> bool:
+        """Gitea makes the jobs of a commit a moment after it has taken it."""
+        found = jobs.jobs_of(client, pushed)
+        return len(found) == len(ALL) and all(job["status"] == "completed" for job in found)
+
+    soon(done, seconds=150)
     found = {job["name"]: job for job in jobs.jobs_of(client, pushed)}
     for name, log in jobs.logs(client, pushed):
         found[name]["log"] = log

@@ -253,6 +253,18 @@ def test_a_runner_that_lived_through_a_stop_of_docker_gets_its_new_socket_in_the
     assert only(any_world.process().up()).text == "online, idle, as wanted"
 
 
+def test_a_runner_that_could_not_be_stopped_for_want_of_docker_gets_jobs_again(any_world: FakeWorld) -> None:
+    any_world.process().up()
+    host = any_world.host(NAME)
+    host.stop_docker()
+    assert host.disk.container is not None
+    host.disk.container.socket_lost = False
+    assert only(any_world.process().up()).verdict is Verdict.DONE
+    job = any_world.gitea.queue(seconds=10)
+    any_world.clock.sleep(60)
+    assert job.end == "success"
+
+
 @pytest.mark.parametrize("came_back", [True, False])
 def test_what_a_killed_runner_left_running_neither_keeps_the_machine_nor_stays(
     any_world: FakeWorld, came_back: bool

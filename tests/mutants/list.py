@@ -366,4 +366,28 @@ MUTANTS = (
         "a new server is called silent, because one of its name is gone",
         engine=True,
     ),
+    Mutant(
+        "a runner keeps its old socket",
+        ENTER,
+        "not cordoned and not facts.socket_lost",
+        "not cordoned",
+        "after a stop of Docker the machine is back in service, and each of its jobs fails",
+        engine=True,
+    ),
+    Mutant(
+        "a cordon outlives the repair",
+        ENTER,
+        "runner.online and not cordoned and",
+        "runner.online and",
+        "a machine that is idle and as wanted gets no job ever again, where Gitea cannot disable runners",
+        engine=True,
+    ),
+    Mutant(
+        "what a killed runner left is a job",
+        "fleet/core/probe_answer.py",
+        "for task in docker.tasks if task.name not in abandoned)",
+        "for task in docker.tasks)",
+        "a machine whose runner was killed stays without one for hours, and cannot leave",
+        engine=True,
+    ),
 )
