@@ -251,4 +251,4 @@ def _must_have_docker() -> None:
 
 def _must_have_extra() -> None:
     if any(importlib.util.find_spec(name) is None for name in ("yaml", "google.protobuf")):
-        raise Refused("the lab needs two more Python packages", hint="pip install 'gitea-fleet[lab]'")
+        raise Refused("the lab needs two more Python packages", hint="in the folder of the clone: pip install '.[lab]'")

@@ -105,4 +105,4 @@ def test_without_the_extra_the_lab_says_what_to_install(installed: Path, tmp_pat
         capture_output=True,
         text=True,
     )
-    assert "gitea-fleet[lab]" in done.stderr
+    assert "pip install '.[lab]'" in done.stderr
