@@ -232,7 +232,7 @@ def test_a_busy_surplus_machine_is_deferred_and_leaves_later_also_when_killed_at
 def test_a_runner_without_its_credentials_is_ended_between_two_jobs_and_comes_back(single: Fleet) -> None:
     """Gitea cannot disable it, and nobody can say for it that it wants no job."""
     job = running(single)
-    single.inside("rm /opt/fleet/data/.runner")
+    single.inside("rm /opt/fleet/data/.runner", number=int(job.machine.rpartition("-")[2]))
     single.must("repair", "--yes")
     assert job.runs()
     assert job.ends() == "success"
