@@ -56,9 +56,9 @@ class Host:
 
 @pytest.fixture(scope="module")
 def host(machine: Fleet) -> Iterator[Host]:
-    """As it was, with a memory of its images."""
+    """As it was, with a memory of its images, and without those that jobs of other files have built."""
     host = Host(machine)
-    host.clean()
+    host.clean("--now", RECENT=0)
     before = host.has()
     yield host
     assert host.has() == before
