@@ -47,7 +47,7 @@ def exec_(
             console.print_json(data={m.name: _json(one) for m, one in zip(machines, answers, strict=True)})
         else:
             for machine, answer in zip(machines, answers, strict=True):
-                console.print(_text(machine.name, answer))
+                _print(console, machine.name, answer)
         return OK if all(isinstance(one, Result) and one.status == 0 for one in answers) else FAILED
 
 
@@ -59,12 +59,15 @@ def _ask(world: World, machine: Machine, command: str, timeout: int) -> Answer:
         return error
 
 
-def _text(name: str, answer: Answer) -> Text:
+def _print(console: Console, name: str, answer: Answer) -> None:
+    """What a host has printed goes out as it is: to lay out some megabytes would take minutes."""
     if isinstance(answer, FleetError):
-        return Text.assemble((name, "bold"), ": ", (answer.message, "red"))
+        console.print(Text.assemble((name, "bold"), ": ", (answer.message, "red")))
+        return
     ended = "" if answer.status == 0 else f" (exit {answer.status})"
-    lines = (answer.out + answer.err).rstrip().splitlines()
-    return Text.assemble((f"{name}{ended}", "bold"), *(f"\n  {line}" for line in lines))
+    console.print(Text(f"{name}{ended}", "bold"))
+    lines = (answer.out + answer.err).rstrip()
+    console.file.write("".join(f"  {line}\n" for line in lines.split("\n")) if lines else "")
 
 
 def _json(answer: Answer) -> dict[str, Any]:

@@ -4,8 +4,10 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from rich.text import Text
 
 from fleet.cli import exec as exec_command
 from fleet.cli import jobs
@@ -83,3 +85,18 @@ def test_the_exit_code_is_that_of_the_commands(command: str, code: int) -> None:
 def test_a_machine_that_is_not_there_is_refused() -> None:
     result = typed("exec", "nope", "--", "true")
     assert (result.exit_code, result.stdout) == (UNTOUCHED, "")
+
+
+@pytest.mark.usefixtures("two_hosts")
+def test_what_a_host_prints_goes_out_as_it_is_and_is_not_laid_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    laid_out: list[str] = []
+    usual = Text.__init__
+
+    def seen(self: Text, text: str = "", *more: Any, **options: Any) -> None:
+        laid_out.append(text)
+        usual(self, text, *more, **options)
+
+    monkeypatch.setattr(Text, "__init__", seen)
+    words = "\x0c[bold]x " + "y" * 200
+    assert typed("exec", "ci-build-1", "--", words).stdout == f"ci-build-1\n  {words}\n"
+    assert not any("y" * 200 in text for text in laid_out)
