@@ -173,7 +173,10 @@ class SshHost:
             self._start(channel, before + command, deadline)
             status = ssh_channel.finish(channel, stdin, deadline, out, err)
         except ssh_channel.Overdue as error:
-            raise silent(self._target, f"{_brief(command)} did not end in {timeout:g} s") from error
+            raise HostSilent(
+                f"{place(self._target)}: {_brief(command)} did not end in {timeout:g} s",
+                hint=f"look at it: fleet ssh {self._target.name}",
+            ) from error
         self._check_alive(channel, command, status)
         return status
 

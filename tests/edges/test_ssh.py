@@ -218,7 +218,7 @@ def test_a_command_that_closes_its_output_is_waited_for(host: SshHost) -> None:
 
 
 def test_a_command_that_takes_too_long_is_silence_and_the_connection_goes_on(host: SshHost) -> None:
-    with pytest.raises(HostSilent, match=r"`sleep 30` did not end in 0\.2 s"):
+    with pytest.raises(HostSilent, match=r"\): `sleep 30` did not end in 0\.2 s"):
         host.run("sleep 30", timeout=0.2)
     assert host.run("echo on").out == "on\n"
 
