@@ -21,6 +21,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection
 
 from fleet.core.docker_seen import OF_TASKS, RUNNER, Container, DockerSeen, Made, Published, RunnerContainer
+from fleet.core.plain import plain
 from fleet.edges import ssh_channel
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def look(host: "SshHost", timeout: float = 15) -> DockerSeen:
         return _ask(dial)
     except _NO_ANSWER as error:
         host.must_be_connected(DIAL)
-        return DockerSeen(trouble=dial.complaint() or _brief(error, timeout))
+        return DockerSeen(trouble=plain(dial.complaint() or _brief(error, timeout)))
     except _NO_SENSE as error:
         return DockerSeen(trouble=f"its answer cannot be read: {error!r}")
     finally:
@@ -62,7 +63,7 @@ def _ask(dial: "_Dial") -> DockerSeen:
     client = _client(dial, api)
     of_tasks = {"name": OF_TASKS}
     return DockerSeen(
-        version=version,
+        version=plain(version),
         images=_images(client.images()),
         containers=tuple(_container(one) for one in client.containers(all=True)),
         runner=_runner(client),
@@ -94,7 +95,7 @@ def _runner(client: APIClient) -> RunnerContainer | None:
         exit_code=int(state["ExitCode"]),
         restarts=int(found["RestartCount"]),
         config=_label(found["Config"], "fleet.config"),
-        image=str(found["Config"]["Image"]),
+        image=plain(str(found["Config"]["Image"])),
         restarting=bool(state.get("Restarting")),
         killed=bool(state.get("OOMKilled")),
         started=_epoch(state.get("StartedAt")),
@@ -109,7 +110,7 @@ def _images(found: list[dict[str, Any]]) -> frozenset[str]:
 def _container(one: Mapping[str, Any]) -> Container:
     return Container(
         name=_name(one),
-        image=str(one["Image"]),
+        image=plain(str(one["Image"])),
         state=str(one["State"]),
         created=int(one["Created"]),
         project=_label(one, "com.docker.compose.project"),

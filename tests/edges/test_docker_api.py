@@ -178,6 +178,16 @@ def test_one_whose_answers_do_not_name_its_versions_is_asked_for_them(
     assert daemon.asked[1] == "/version"
 
 
+def test_what_jobs_have_made_a_docker_say_cannot_command_a_terminal(host: SshHost, daemon: Daemon) -> None:
+    daemon.headers = {}
+    daemon.answers["/version"] = {"Version": "29\x1b[2J", "ApiVersion": "1.52"}
+    runner = {**RUNNER, "Config": {"Image": "gitea/runner:4\x1b[2J", "Labels": {}}}
+    daemon.answers["/containers/fleet-runner/json"] = runner
+    seen = host.docker()
+    assert seen.runner is not None
+    assert (seen.version, seen.runner.image) == ("29?[2J", "gitea/runner:4?[2J")
+
+
 def test_one_that_is_not_well_is_a_fact(host: SshHost, daemon: Daemon) -> None:
     del daemon.answers["/_ping"]
     assert "404" in host.docker().trouble
