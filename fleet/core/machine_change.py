@@ -47,6 +47,8 @@ def offline_reason(machine: Machine) -> str:
     if machine.asker is not None:
         return "a repair was not finished"
     facts = machine.facts
+    if facts is not None and not facts.docker:
+        return "its Docker does not answer"
     if facts is not None and (facts.container is None or not facts.container.running):
         return "its runner is stopped"
     return "Gitea says offline"

@@ -87,6 +87,11 @@ def test_a_machine_that_is_kept_with_a_finding_says_what_to_type(
     assert found == (Change(Verb.KEEP, NAME, "build", reason, hint=hint),)
 
 
+def test_a_runner_that_cannot_be_seen_for_want_of_docker_is_not_called_stopped() -> None:
+    found = only_change(server(), runner(online=False), host=facts(docker="", docker_active=False, container=None))
+    assert found.reason.startswith("its Docker does not answer")
+
+
 def test_an_empty_fleet_gets_its_first_machine() -> None:
     assert up(seen()).changes == (
         Change(Verb.CREATE, NAME, "build", "pool build has 0 of 1; first choice cx33 in nbg1", CREATE),
