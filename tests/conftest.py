@@ -1,5 +1,7 @@
 """What holds for all tests."""
 
+import os
+
 import pytest
 from hypothesis import settings
 
@@ -9,6 +11,10 @@ from tests.contracts.real import not_tried
 # How long one example takes says nothing on a machine that does other work: pytest's own limit is enough.
 settings.register_profile("fleet", deadline=None)
 settings.load_profile("fleet")
+
+# A shell may be led to a lab (`fleet lab env`), or to a fleet that costs money: no test is.
+for _name in ("FLEET_INVENTORY", "FLEET_GITEA_URL", "FLEET_GITEA_TOKEN", "HCLOUD_ENDPOINT", "HCLOUD_TOKEN"):
+    os.environ.pop(_name, None)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
