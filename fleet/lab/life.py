@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from fleet.core.errors import FleetError, Refused
-from fleet.lab import docker_cli, images, metadata, mirror, network, real_gitea, tailnet, vps
+from fleet.lab import docker_cli, images, look, metadata, mirror, network, real_gitea, tailnet, vps
 from fleet.lab.docker_cli import DockerError
 from fleet.lab.place import CA_FILE, Lab, find, folder_of, remember, write_private
 from fleet.lab.serve import Orders, Served, read_served, write_orders
@@ -199,11 +199,26 @@ def down(name: str, say: Say) -> None:
     """End the lab's process, remove its containers, volumes, networks and its folder. Nothing there is fine."""
     lab = find(name)
     if lab is not None:
+        _tell_what_stays(lab, say)
         _end(lab)
     _must_have_docker()
     say(f"removing what lab {name} has made")
     vps.remove_all(name)
     shutil.rmtree(folder_of(name), ignore_errors=True)
+
+
+def _tell_what_stays(lab: Lab, say: Say) -> None:
+    """A Gitea that is not the lab's own outlives it, and so do the runners of machines that nobody took down."""
+    if lab.gitea_kind != "yours" or not is_alive(lab):
+        return
+    try:
+        names = look.runners_of_servers(lab)
+    except (OSError, FleetError):
+        return
+    if names:
+        say(
+            f"these runners stay in {lab.gitea}, where you can delete them: {', '.join(names)}; `fleet down` goes first"
+        )
 
 
 def leftovers(name: str) -> Mapping[str, list[str]]:

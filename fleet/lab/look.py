@@ -19,6 +19,13 @@ def everything(lab: Lab) -> dict[str, list[str]]:
     return {**found, "runners": ours}
 
 
+def runners_of_servers(lab: Lab) -> list[str]:
+    """Runners in Gitea whose servers are in this lab, of whatever fleet."""
+    servers = {str(one["name"]) for one in hetzner(lab, "/servers")["servers"]}
+    runners = GiteaClient.of(lab).get("/admin/actions/runners?limit=50")["runners"] or []
+    return sorted(servers & {str(one["name"]) for one in runners})
+
+
 def hetzner(lab: Lab, path: str) -> Any:
     """One answer of the lab's Hetzner."""
     headers = {"Authorization": f"Bearer {lab.hetzner_token}"}
