@@ -37,6 +37,7 @@ class Step(StrEnum):
     CORDON = "cordon"
     EMPTY = "look for jobs"
     STOP = "stop runner"
+    GO_PAST = "go past its host"
     STILL_EMPTY = "look again"
     DEREGISTER = "deregister"
     FORGET_DEVICE = "leave the tailnet"
@@ -73,6 +74,9 @@ LEAVE_AS_SURPLUS = (Step.ASK_SCALE, *_OUT)
 
 LEAVE_BY_FORCE = (Step.ASK_LEAVE, Step.CORDON, Step.DEREGISTER, Step.FORGET_DEVICE, Step.DELETE)
 """Without looking for jobs: a person has read which ones die."""
+
+LEAVE_UNSEEN = tuple(Step.GO_PAST if step is Step.STOP else step for step in LEAVE)
+"""By Gitea's word alone: a person has said that a host which does not answer is not waited for."""
 
 DRAIN = (Step.ASK_LEAVE, Step.CORDON, Step.EMPTY)
 """No new job, and the running ones end; the machine stays, and waits for a person."""

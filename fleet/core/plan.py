@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from fleet.core.change import Change, Plan, Verb
-from fleet.core.errors import HostOfAnother
+from fleet.core.errors import HostError, HostOfAnother
 from fleet.core.inventory import Inventory, Pool
-from fleet.core.lifecycle import INTO_SERVICE, LEAVE_BY_FORCE, OF_TAILNET, OUT_OF_SERVICE, Step
+from fleet.core.lifecycle import INTO_SERVICE, LEAVE_BY_FORCE, LEAVE_UNSEEN, OF_TAILNET, OUT_OF_SERVICE, Step
 from fleet.core.logins import told_of_strangers
 from fleet.core.machine import Machine, Phase, join
 from fleet.core.machine_change import change_of, held, jobs_of, pool_of
@@ -233,6 +233,9 @@ def _out_of_service(machine: Machine, force: bool, *, named: bool) -> Change:
             return replace(stray(machine), verb=Verb.REFUSE, reason="its runner is online: the host is in service")
     steps = OUT_OF_SERVICE[machine.phase]
     if not machine.jobs and machine.phase is not Phase.BUSY:
+        if force and machine.static is None and isinstance(machine.host, HostError):
+            unseen = "asked to leave by force: its host does not answer, and Gitea knows of no job on it"
+            return change_of(Verb.REMOVE, machine, unseen, steps=LEAVE_UNSEEN)
         return change_of(Verb.REMOVE, machine, "asked to leave", steps=steps)
     if force:
         return change_of(

@@ -11,9 +11,11 @@ import pytest
 from fleet.cli import exits
 from fleet.cli.down import BETWEEN_LOOKS
 from fleet.core.facts import HostFacts
-from fleet.core.report import Verdict
+from fleet.core.plan import plan_down
+from fleet.core.report import Report, Verdict
 from fleet.engine import probe as probe_module
 from fleet.engine import work as work_module
+from fleet.engine.observe import observe
 from tests.engine.checks import (
     assert_gone,
     assert_nothing_lost,
@@ -27,7 +29,7 @@ from tests.engine.checks import (
 )
 from tests.fakes.gitea import FakeJob
 from tests.fakes.host import FakeHost
-from tests.fakes.world import FakeWorld, build_inventory, build_pool
+from tests.fakes.world import FakeWorld, Process, build_inventory, build_pool
 
 pytestmark = pytest.mark.thorough
 
@@ -337,6 +339,41 @@ def test_a_machine_that_does_not_answer_but_is_online_is_kept(any_world: FakeWor
     assert only(report).verdict is Verdict.FAILED
     assert exits.code_of(report) == exits.FAILED
     assert any_world.server_names == ["ci-build-1"]
+
+
+def test_by_force_it_is_removed_where_gitea_gives_it_no_job_any_more(any_world: FakeWorld) -> None:
+    any_world.process().up()
+    any_world.host("ci-build-1").mute = "always"
+    any_world.clock.sleep(30)
+    outcome = only(by_force(any_world.process()))
+    if any_world.gitea.can_disable:
+        assert outcome.verdict is Verdict.DONE
+        assert_gone(any_world)
+    else:
+        assert outcome.verdict is Verdict.FAILED
+        assert any_world.server_names == ["ci-build-1"]
+
+
+@PATCH
+@ARRIVALS
+def test_a_job_that_comes_while_a_silent_host_is_passed_by_is_not_lost(can_disable: bool, arrive: Arrival) -> None:
+    for number in call_numbers():
+        world = in_service(can_disable=can_disable)
+        world.host("ci-build-1").mute = "always"
+        process = world.process()
+        jobs = process.calls.before(number, partial(arrive, world))
+        by_force(process)
+        if not jobs:
+            assert number > 10
+            break
+        world.clock.sleep(60)
+        assert_nothing_lost(world)
+
+
+def by_force(process: Process) -> Report:
+    """``fleet down --force``, of which a look has told that no job dies."""
+    seen = observe(process.world)
+    return process.go_down(plan_down(process.world.inventory, seen, process.world.catalog, force=True), seen)
 
 
 def test_a_server_without_a_readable_host_key_can_be_removed_as_its_hint_says(any_world: FakeWorld) -> None:

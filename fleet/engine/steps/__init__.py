@@ -52,6 +52,8 @@ def do(step: Step, work: Work) -> None:
             leave.empty(work)
         case Step.STOP:
             leave.stop(work)
+        case Step.GO_PAST:
+            leave.go_past(work)
         case Step.STILL_EMPTY:
             leave.still_empty(work)
         case Step.DEREGISTER:

@@ -224,10 +224,23 @@ def _has_stopped(work: Work) -> bool:
 def must_be_offline(work: Work) -> None:
     """Raises StepFailed when Gitea, asked now, sees its runner online: then it may have or get a job."""
     if _online(work):
-        raise StepFailed(
-            f"{work.name} cannot be stopped safely: SSH does not answer, and Gitea says its runner is online",
-            hint="type the same command again when SSH answers, or when the runner has gone offline",
-        )
+        raise _unsafe(work, "SSH does not answer, and Gitea says its runner is online")
+
+
+def go_past(work: Work) -> None:
+    """Its runner goes on: Gitea gives a disabled one no job, whatever it does, and a look has seen none on it.
+
+    Raises StepFailed when one that is online is not disabled.
+    """
+    if not all(one.disabled for one in _online(work)):
+        raise _unsafe(work, "SSH does not answer, its runner is online, and this Gitea cannot disable it")
+
+
+def _unsafe(work: Work, why: str) -> StepFailed:
+    return StepFailed(
+        f"{work.name} cannot be stopped safely: {why}",
+        hint="type the same command again when SSH answers, or when the runner has gone offline",
+    )
 
 
 def still_empty(work: Work) -> None:
