@@ -49,6 +49,7 @@ class Container:
 class RunnerContainer:
     """The runner's container. ``config`` is the hash of what it was started with, ``killed``: for want of memory.
 
+    ``running``: also when it is frozen, since it goes on with its jobs once it is thawed.
     ``started``: the last time, in epoch seconds by the host's clock; 0 when not known.
     """
 

@@ -91,7 +91,7 @@ def _runner(client: APIClient) -> RunnerContainer | None:
         return None
     state = found["State"]
     return RunnerContainer(
-        running=state["Status"] == "running",
+        running=state["Status"] in {"running", "paused"},
         exit_code=int(state["ExitCode"]),
         restarts=int(found["RestartCount"]),
         config=_label(found["Config"], "fleet.config"),

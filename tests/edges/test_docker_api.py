@@ -124,6 +124,7 @@ def test_a_container_has_its_own_name_or_none(host: SshHost, daemon: Daemon, nam
     ("state", "expected"),
     [
         ({"Status": "exited", "ExitCode": 137, "OOMKilled": True}, (False, False, 137, True)),
+        ({"Status": "paused", "ExitCode": 0, "Paused": True}, (True, False, 0, False)),
         ({"Status": "restarting", "ExitCode": 1, "Restarting": True}, (False, True, 1, False)),
     ],
 )
