@@ -36,6 +36,7 @@ def there(fleet: Fleet) -> list[str]:
 def probe(fleet: Fleet) -> dict[str, str]:
     """The grade of each ability."""
     typed = fleet.type("probe", f"{fleet.name}-build-1", "--json")
+    sys.stdout.write(typed.said)  # shown when the test fails
     grades = {check["area"]: check["grade"] for check in typed.json["checks"]}
     assert typed.code == (1 if "error" in grades.values() else 0)
     return grades
@@ -45,7 +46,7 @@ def test_a_machine_that_is_up_can_do_all_of_it_with_a_job_on_it_that_goes_on(fle
     job = fleet.push("sleep 6")
     soon(lambda: job.word() == "in_progress")
     grades = probe(fleet)
-    assert set(grades.values()) == {"ok"}, fleet.type("probe", f"{fleet.name}-build-1").said
+    assert set(grades.values()) == {"ok"}
     assert len(grades) == 9
     assert job.ends() == "success"
     assert there(fleet) == before
@@ -74,9 +75,9 @@ def test_what_a_killed_probe_has_left_is_removed_by_the_next(fleet: Fleet, befor
         assert killed.stdin is not None
         killed.stdin.write(script)
         killed.stdin.close()
-        soon(lambda: "fleet-probe-job" in there(fleet))
+        soon(lambda: "fleet-probe-test" in there(fleet))  # its last: what is killed makes nothing more
         fleet.inside("kill -9 $(cat /run/probe)")
         killed.wait()
-    assert "fleet-probe-job" in there(fleet)
+    assert {"fleet-probe-job", "fleet-probe-test"} <= set(there(fleet))
     assert set(probe(fleet).values()) == {"ok"}
     assert there(fleet) == before
