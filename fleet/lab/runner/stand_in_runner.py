@@ -188,8 +188,8 @@ def run_cache_server(options: argparse.Namespace) -> int:
     stop = threading.Event()
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, lambda *_: stop.set())
-    cache = Cache.serve(folder, options.host or config.cache_host, options.port or config.cache_port)
-    cache.control = config.cache_secret
+    host, port = options.host or config.cache_host, options.port or config.cache_port
+    cache = Cache.serve(folder, host, port, control=config.cache_secret)
     try:
         # A short wait: without a limit, no signal would be heard.
         while not stop.wait(0.5):
@@ -1134,15 +1134,15 @@ class Cache:
     """What other runners must know to name their jobs to it; without one there is no such door."""
 
     @classmethod
-    def serve(cls, folder: Path, host: str, port: int) -> "Cache":
+    def serve(cls, folder: Path, host: str, port: int, control: str = "") -> "Cache":
         """Listens on all addresses, as the real one does; ``host`` is only what jobs are told."""
-        cache = cls(folder)
+        cache = cls(folder, control=control)
         cache.folder.mkdir(parents=True, exist_ok=True)
         cache._load()
         cache.server = CacheServer(("", port), cache)
-        threading.Thread(target=cache.server.serve_forever, args=(0.1,), daemon=True).start()
         host = host or outbound_address()
         cache.url = f"http://{f'[{host}]' if ':' in host else host}:{cache.server.server_address[1]}"
+        threading.Thread(target=cache.server.serve_forever, args=(0.1,), daemon=True).start()
         log("info", f"cache server listens at {cache.url}")
         return cache
 
