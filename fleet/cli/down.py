@@ -15,11 +15,10 @@ from fleet.cli.story import looking, telling
 from fleet.cli.wiring import open_world
 from fleet.core.change import Plan
 from fleet.core.machine import Machine, join
-from fleet.core.money import FREE
 from fleet.core.names import is_ours
 from fleet.core.observation import JobState, Observation
 from fleet.core.plan import plan_down
-from fleet.core.pricing import server_price
+from fleet.core.pricing import servers_price
 from fleet.core.record import paused_tag
 from fleet.core.report import Event, Outcome, Report, Verdict
 from fleet.engine import firewall, memory
@@ -119,7 +118,7 @@ def _still_costs(world: World, seen: Observation, report: Report, names: Sequenc
     servers = [server for server in seen.servers if server.name in left]
     if not servers:
         return ""
-    price = sum((server_price(one, world.catalog) for one in servers), FREE)
+    price = servers_price(servers, world.catalog)
     who = ", ".join(server.name for server in servers)
     return f"still there, for {show.euros(price)}: {who} -> {' '.join(('fleet down', *names))}"
 

@@ -6,11 +6,10 @@ from dataclasses import dataclass, replace
 from fleet.core.change import Plan
 from fleet.core.health import Finding, Severity
 from fleet.core.machine import Machine, join
-from fleet.core.money import FREE
 from fleet.core.names import read_machine_name
 from fleet.core.observation import Observation
 from fleet.core.plan import plan_up
-from fleet.core.pricing import server_price
+from fleet.core.pricing import servers_price
 from fleet.core.record import Record
 from fleet.core.waiting import Wait
 from fleet.engine import firewall, memory, preflight
@@ -63,8 +62,8 @@ def _sight(world: World, seen: Observation, plan: Plan, record: Record, gitea: s
     waits = waits_now(world, seen, machines, record)
     found = findings_now(world, seen, machines, plan, record, waits)
     findings = tuple(sorted(found, key=lambda one: list(Severity).index(one.severity)))
-    hour = sum((server_price(one.server, world.catalog).hour for one in machines if one.server), FREE.hour)
-    return Sight(world, seen, machines, plan, record, gitea, findings, waits, float(hour))
+    price = servers_price((one.server for one in machines if one.server), world.catalog)
+    return Sight(world, seen, machines, plan, record, gitea, findings, waits, float(price.hour))
 
 
 def only(sight: Sight, names: Sequence[str]) -> Sight:

@@ -1,6 +1,6 @@
 """What machines cost, which ones can be had, and what the fleet may cost at most."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -68,6 +68,11 @@ def server_price(server: Server, catalog: Catalog) -> Price:
     today = price_of(catalog, server.type, server.location, ipv4=server.ipv4 is not None) or FREE
     text = server.tags.get(Tag.PRICE, "")
     return Price(Decimal(text), today.month) if _is_number(text) else today
+
+
+def servers_price(servers: Iterable[Server], catalog: Catalog) -> Price:
+    """What all of these cost together."""
+    return sum((server_price(server, catalog) for server in servers), FREE)
 
 
 def _is_number(text: str) -> bool:

@@ -8,9 +8,8 @@ from fleet.core.inventory import Pool
 from fleet.core.labels import matches
 from fleet.core.machine import Phase
 from fleet.core.metrics.values import Sample, Seen, maybe, of_pool, one, pool_of
-from fleet.core.money import FREE
 from fleet.core.observation import Job, JobState
-from fleet.core.pricing import server_price
+from fleet.core.pricing import servers_price
 from fleet.core.waited import Waited, wait_figures
 
 
@@ -92,7 +91,7 @@ def waits_of(seen: Seen) -> tuple[Sample, ...]:
 def cost(seen: Seen) -> tuple[Sample]:
     """Every server costs, whatever it does."""
     servers = (machine.server for machine in seen.machines if machine.server is not None)
-    return one(float(sum((server_price(server, seen.catalog) for server in servers), FREE).hour))
+    return one(float(servers_price(servers, seen.catalog).hour))
 
 
 def cost_limit(seen: Seen) -> tuple[Sample, ...]:
